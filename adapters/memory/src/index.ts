@@ -1,0 +1,6 @@
+export { type MemoryOptions, memory } from './adapter.ts'
+export type { Inspection } from './inspection.ts'
+export { MemoryBroker } from './memory-broker.ts'
+export type { FaultPlan, MemoryBrokerOptions, RetentionLimits } from './options.ts'
+export type { FaultInjector } from './server/fault-injector.ts'
+export { adapterFromUrl } from './url.ts'

@@ -1,0 +1,57 @@
+import type { Adapter, Capabilities } from '@busbar/core/adapter'
+import type { Clock } from '@busbar/core/time'
+import type { Faults } from './faults.ts'
+import type { RawClient } from './raw-client.ts'
+
+/**
+ * What an adapter's author gives the suite: how to reach a broker. About ten lines for most.
+ */
+export interface Harness {
+  /** The adapter's name in reports. */
+  readonly name: string
+  /** Called once for a run (on the embedded broker, once for each case: it is cheap, and each gets its own time). */
+  open(): Promise<Environment>
+  /** Whether each case gets an environment of its own. Default false. */
+  readonly isolated?: boolean
+}
+
+export interface Environment {
+  /** An adapter as a process of its own would make it. */
+  adapter(options: { readonly client: string }): Adapter
+  /** Time that the suite moves. Absent: real time. */
+  readonly time?: VirtualTime
+  readonly faults?: Faults
+  /** The plain client, for topics of the buses that have this prefix. */
+  readonly raw?: (prefix: string) => RawClient
+  close(): Promise<void>
+}
+
+export interface VirtualTime extends Clock {
+  /** Timers that wait. After a case whose buses are closed there must be none. */
+  readonly pending: number
+  /** When the next timer is due, in milliseconds since the epoch. */
+  readonly nextDue: number | undefined
+  advance(ms: number): Promise<void>
+  advanceUntil(condition: () => boolean, limit?: number): Promise<void>
+}
+
+/** A case's status in a report. `refused`: an unsupported capability was refused as it should be. */
+export type CaseStatus = 'pass' | 'fail' | 'refused' | 'not-proven' | 'skipped'
+
+export interface CaseResult {
+  readonly id: string
+  readonly title: string
+  readonly status: CaseStatus
+  readonly ms: number
+  /** Why it failed, is not proven, or was skipped. */
+  readonly reason?: string
+}
+
+export interface ConformanceReport {
+  readonly adapter: string
+  /** The server's name and version. */
+  readonly version: string
+  readonly capabilities: Capabilities
+  readonly cases: readonly CaseResult[]
+  readonly summary: Readonly<Record<CaseStatus, number>> & { readonly total: number; readonly ms: number }
+}

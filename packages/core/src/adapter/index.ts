@@ -1,0 +1,7 @@
+export * from './adapter.ts'
+export * from './broker.ts'
+export * from './capabilities.ts'
+export * from './dead-letters.ts'
+export * from './envelope.ts'
+export * from './subscription.ts'
+export * from './topology.ts'

@@ -1,0 +1,56 @@
+import { CAPABILITY_IDS, type Capabilities, type CapabilityId } from '../adapter/capabilities.ts'
+import { BusError, type Issue, issuesError } from '../errors/bus-error.ts'
+
+const reasonOf = (capabilities: Capabilities, id: CapabilityId): string | undefined => {
+  const capability = capabilities.of[id]
+  return capability.support === 'unsupported' ? capability.reason : undefined
+}
+
+/** @throws BusError CAPABILITY_UNSUPPORTED naming the option that asked for it. */
+export function requireCapability(
+  adapter: string,
+  capabilities: Capabilities,
+  id: CapabilityId,
+  field: string,
+): void {
+  const reason = reasonOf(capabilities, id)
+  if (reason === undefined) return
+  throw new BusError('CAPABILITY_UNSUPPORTED', `the ${adapter} adapter does not support ${id}: ${reason}`, {
+    field,
+    remedy: `leave ${field} out, or choose an adapter whose manifest has ${id}`,
+  })
+}
+
+/** What is wrong with a list of demands: all of it, so that one start shows everything. */
+export function demandIssues(
+  adapter: string,
+  capabilities: Capabilities,
+  demands: readonly { id: CapabilityId; field: string }[],
+): readonly Issue[] {
+  return demands.flatMap(({ id, field }) => {
+    const reason = reasonOf(capabilities, id)
+    return reason === undefined
+      ? []
+      : [
+          {
+            field,
+            problem: `${id} is not supported by the ${adapter} adapter: ${reason}`,
+            remedy: 'do without it, or choose another adapter',
+          },
+        ]
+  })
+}
+
+/** @throws BusError CAPABILITY_UNSUPPORTED listing every demand that cannot be met. */
+export function requireAll(
+  adapter: string,
+  capabilities: Capabilities,
+  demands: readonly { id: CapabilityId; field: string }[],
+): void {
+  const issues = demandIssues(adapter, capabilities, demands)
+  if (issues.length > 0)
+    throw issuesError('CAPABILITY_UNSUPPORTED', `the ${adapter} adapter cannot do what is asked`, issues)
+}
+
+export const isCapabilityId = (value: unknown): value is CapabilityId =>
+  (CAPABILITY_IDS as readonly unknown[]).includes(value)

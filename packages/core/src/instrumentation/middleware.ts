@@ -1,0 +1,20 @@
+import type { PublishReceipt } from '../bus/bus.ts'
+import type { CloudEventInput } from '../cloudevents/event.ts'
+import type { TypedDelivery } from '../consuming/delivery.ts'
+
+/** A publish on its way, before validation. Middleware may replace the event of a publish built from a contract. */
+export interface PublishContext {
+  readonly topic: string
+  /** Whether core built the event from a contract; events passed whole must go out as they came. */
+  readonly built: boolean
+  event: CloudEventInput
+  headers: [name: string, value: string | Uint8Array][]
+}
+
+export type PublishMiddleware = (
+  context: PublishContext,
+  next: () => Promise<PublishReceipt>,
+) => Promise<PublishReceipt>
+
+/** Wraps every handler; what it throws counts as the handler's. It must call `next` once, and return after it. */
+export type HandleMiddleware = (delivery: TypedDelivery, next: () => Promise<unknown>) => Promise<unknown>

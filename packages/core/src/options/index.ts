@@ -1,0 +1,21 @@
+export { checkOptions, optionIssues } from './check-options.ts'
+export {
+  any,
+  anyOf,
+  array,
+  boolean,
+  custom,
+  fn,
+  milliseconds,
+  type NumberLimits,
+  number,
+  type ObjectSpec,
+  type OptionSpec,
+  object,
+  oneOf,
+  record,
+  required,
+  type StringLimits,
+  string,
+  variants,
+} from './spec.ts'

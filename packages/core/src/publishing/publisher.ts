@@ -1,0 +1,248 @@
+import type { Broker } from '../adapter/broker.ts'
+import type { ForeignHeader } from '../adapter/envelope.ts'
+import type { PublishOptions, PublishReceipt } from '../bus/bus.ts'
+import { requireCapability } from '../bus/capabilities.ts'
+import type { TopicRegistry, TopicState } from '../bus/topic-registry.ts'
+import { encodeEvent } from '../cloudevents/encode.ts'
+import type { CloudEventInput } from '../cloudevents/event.ts'
+import { type AnyEventContract, type InputOf, type Topic, validate } from '../contracts/index.ts'
+import { BusError, issuesError } from '../errors/bus-error.ts'
+import type { Instrumentation } from '../instrumentation/instrumentation.ts'
+import type { PublishContext, PublishMiddleware } from '../instrumentation/middleware.ts'
+import { partitionOf } from '../names/index.ts'
+import { checkOptions } from '../options/index.ts'
+import type { Clock } from '../time/clock.ts'
+import type { EventBuilder } from './event-builder.ts'
+import { expiryOf } from './expiry.ts'
+import { OutgoingMessage } from './outgoing-message.ts'
+import { publishOptionsSpec } from './publish-options.ts'
+import type { PublishQueue } from './publish-queue.ts'
+
+export interface PublisherOptions {
+  readonly adapter: string
+  readonly broker: Broker
+  readonly queue: PublishQueue
+  readonly topics: TopicRegistry
+  readonly builder: EventBuilder
+  readonly clock: Clock
+  readonly timeout: number
+  readonly middleware: readonly PublishMiddleware[]
+  readonly instrumentation: Instrumentation | undefined
+  readonly guard: <T>(where: string, run: () => T) => T | undefined
+}
+
+const NO_OPTIONS: PublishOptions = Object.freeze({})
+
+/** From what a caller passes to a message in the publish queue. Stays synchronous as long as nothing has to be waited for. */
+export class Publisher {
+  readonly #o: PublisherOptions
+  #roundRobin = 0
+
+  constructor(options: PublisherOptions) {
+    this.#o = options
+  }
+
+  publishContract<C extends AnyEventContract>(
+    contract: C,
+    data: InputOf<C>,
+    options: PublishOptions = NO_OPTIONS,
+  ): Promise<PublishReceipt> {
+    const state = this.#o.topics.register(contract.topic)
+    if (options !== NO_OPTIONS) checkOptions('publish options', options, publishOptionsSpec)
+    const send = () => {
+      const key = options.key ?? (contract.key === undefined ? undefined : keyFrom(contract, data))
+      return this.#dispatch(
+        state,
+        this.#o.builder.build(contract, data, key, options.attributes),
+        key,
+        options,
+        true,
+      )
+    }
+    if (contract.data === undefined) return this.#inTurn(state, undefined, send)
+    const validation = validate(contract.data, data)
+    if (validation instanceof Promise) {
+      return this.#inTurn(
+        state,
+        validation.then(result => assertValid(contract, result)),
+        send,
+      )
+    }
+    assertValid(contract, validation)
+    return this.#inTurn(state, undefined, send)
+  }
+
+  publishEvent(
+    topic: Topic | string,
+    event: CloudEventInput,
+    options: PublishOptions = NO_OPTIONS,
+  ): Promise<PublishReceipt> {
+    const state = this.#o.topics.register(topic)
+    if (options !== NO_OPTIONS) checkOptions('publish options', options, publishOptionsSpec)
+    if (options.attributes !== undefined) {
+      throw new BusError(
+        'INVALID_OPTIONS',
+        'publish options: attributes: cannot be set on an event that is passed whole',
+        {
+          field: 'attributes',
+          remedy: 'set them on the event itself: it goes out as it came',
+        },
+      )
+    }
+    // The key of a whole event is its own partitionkey extension, which stays where it is.
+    const key = options.key ?? (typeof event?.partitionkey === 'string' ? event.partitionkey : undefined)
+    return this.#inTurn(state, undefined, () => this.#dispatch(state, event, key, options, false))
+  }
+
+  /** Waits for what must come first: provisioning, validation, and on ordered topics earlier publishes that wait. */
+  #inTurn(
+    state: TopicState,
+    validation: Promise<unknown> | undefined,
+    send: () => Promise<PublishReceipt>,
+  ): Promise<PublishReceipt> {
+    const provisioning = this.#o.topics.ensure(state)
+    if (provisioning === undefined && validation === undefined && !(state.topic.ordered && state.queued))
+      return send()
+    return state.after(Promise.all([provisioning, validation]), send)
+  }
+
+  #dispatch(
+    state: TopicState,
+    event: CloudEventInput,
+    key: string | undefined,
+    options: PublishOptions,
+    built: boolean,
+  ): Promise<PublishReceipt> {
+    const { middleware } = this.#o
+    if (middleware.length === 0) return this.#send(state, event, key, options, options.headers, built)
+    const context: PublishContext = {
+      topic: state.topic.name,
+      built,
+      event,
+      headers: [...(options.headers ?? [])].map(([name, value]) => [name, value]),
+    }
+    const run = (i: number): Promise<PublishReceipt> => {
+      const next = middleware[i]
+      if (next === undefined) {
+        if (!built && context.event !== event) {
+          throw new BusError('INVALID_EVENT', 'middleware replaced an event that was passed whole', {
+            field: 'event',
+            remedy: 'change only events whose context says built: true; others go out as they came',
+          })
+        }
+        return this.#send(state, context.event, key, options, context.headers, built)
+      }
+      return next(context, () => run(i + 1))
+    }
+    return run(0)
+  }
+
+  #send(
+    state: TopicState,
+    event: CloudEventInput,
+    key: string | undefined,
+    options: PublishOptions,
+    headers: readonly ForeignHeader[] | undefined,
+    built: boolean,
+  ): Promise<PublishReceipt> {
+    const { instrumentation } = this.#o
+    if (instrumentation?.publish === undefined) return this.#enqueue(state, event, key, options, headers)
+    const copy: [string, string | Uint8Array][] = [...(headers ?? [])].map(([name, value]) => [name, value])
+    const ended = this.#o.guard('instrumentation.publish', () =>
+      instrumentation.publish?.({ topic: state.topic.name, built, event, headers: copy }),
+    )
+    const sent = this.#enqueue(state, event, key, options, copy)
+    if (ended !== undefined) {
+      sent.then(
+        () => this.#o.guard('instrumentation.publish', () => ended({ ok: true })),
+        error => this.#o.guard('instrumentation.publish', () => ended({ ok: false, error })),
+      )
+    }
+    return sent
+  }
+
+  #enqueue(
+    state: TopicState,
+    event: CloudEventInput,
+    key: string | undefined,
+    options: PublishOptions,
+    headers: readonly ForeignHeader[] | undefined,
+  ): Promise<PublishReceipt> {
+    const { topic } = state
+    const envelope = encodeEvent(event, headers)
+    if (topic.ordered && (key === undefined || key === '')) {
+      throw new BusError('KEY_REQUIRED', `topic "${topic.name}" is ordered, and this event has no key`, {
+        field: 'key',
+        remedy: "give the contract a key, pass options.key, or set the event's partitionkey",
+      })
+    }
+    const message = new OutgoingMessage(
+      { kind: 'topic', topic: topic.name, partition: this.#partition(topic, key) },
+      envelope,
+      {
+        key: key === '' ? undefined : key,
+        notBefore: this.#notBefore(options),
+        expiresAt: expiryOf(envelope.attributes),
+        mustRoute: options.mustRoute === true ? this.#mustRoute() : undefined,
+      },
+      'publish',
+    )
+    return this.#o.queue.enqueue(message, envelope.attributes.id as string, {
+      timeout: options.timeout ?? this.#o.timeout,
+      ordered: topic.ordered,
+      once: false,
+      signal: options.signal,
+    })
+  }
+
+  #partition(topic: Topic, key: string | undefined): number {
+    if (topic.partitions === 1) return 0
+    if (key !== undefined && key !== '') return partitionOf(key, topic.partitions)
+    this.#roundRobin = (this.#roundRobin + 1) % topic.partitions
+    return this.#roundRobin
+  }
+
+  #notBefore(options: PublishOptions): number | undefined {
+    if (options.delay === undefined && options.notBefore === undefined) return undefined
+    if (options.delay !== undefined && options.notBefore !== undefined) {
+      throw new BusError('INVALID_OPTIONS', 'publish options: delay: is there beside notBefore', {
+        field: 'delay',
+        remedy: 'pass one of the two',
+      })
+    }
+    requireCapability(this.#o.adapter, this.#o.broker.capabilities, 'publish.delay', 'delay')
+    const now = this.#o.clock.now()
+    const due = options.notBefore?.getTime() ?? now + (options.delay ?? 0)
+    if (Number.isNaN(due)) {
+      throw new BusError('INVALID_OPTIONS', 'publish options: notBefore: is not a valid date', {
+        field: 'notBefore',
+        remedy: 'pass a valid Date',
+      })
+    }
+    // A time in the past means now.
+    return due > now ? due : undefined
+  }
+
+  #mustRoute(): true {
+    requireCapability(this.#o.adapter, this.#o.broker.capabilities, 'publish.must-route', 'mustRoute')
+    return true
+  }
+}
+
+function assertValid(contract: AnyEventContract, result: Awaited<ReturnType<typeof validate>>): void {
+  if (!result.ok)
+    throw issuesError('SCHEMA_VIOLATION', `data of "${contract.type}" breaks its schema`, result.issues)
+}
+
+function keyFrom(contract: AnyEventContract, data: unknown): string {
+  const key: unknown = contract.key?.(data)
+  if (typeof key === 'string') return key
+  throw new BusError(
+    'KEY_REQUIRED',
+    `the key of "${contract.type}" is ${key === null ? 'null' : `a ${typeof key}`}`,
+    {
+      field: 'key',
+      remedy: 'return a string from the key function of the contract',
+    },
+  )
+}
