@@ -155,7 +155,7 @@ class Checker {
   }
 
   finish(): void {
-    if (this.#issues.length > 0) throw issuesError('INVALID_OPTIONS', 'memory broker', this.#issues)
+    if (this.#issues.length > 0) throw issuesError('INVALID_OPTIONS', this.#issues)
   }
 }
 

@@ -16,8 +16,8 @@ import { MemoryBroker, type MemoryBrokerOptions, memory } from '../src/index.ts'
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
-export const never = { signal: new AbortController().signal }
-export const aborted = { signal: AbortSignal.abort() }
+export const never: { readonly signal: AbortSignal } = { signal: new AbortController().signal }
+export const aborted: { readonly signal: AbortSignal } = { signal: AbortSignal.abort() }
 
 /** A connection, and what it said about itself. */
 export interface Client {
@@ -57,7 +57,10 @@ export class World {
   /** A connection with these topics declared. */
   async with(topics: readonly (string | TopicSpec)[], clientName = 'client', prefix = ''): Promise<Broker> {
     const { broker } = await this.connect(clientName, prefix)
-    await broker.topology({ topics: topics.map(t => (typeof t === 'string' ? plain(t) : t)), groups: [] }, 'declare')
+    await broker.topology(
+      { topics: topics.map(t => (typeof t === 'string' ? plain(t) : t)), groups: [] },
+      'declare',
+    )
     return broker
   }
 
@@ -70,10 +73,20 @@ export class World {
 export const plain = (topic: string): TopicSpec => ({ topic, ordered: false, partitions: 1 })
 export const ordered = (topic: string): TopicSpec => ({ topic, ordered: true, partitions: 4 })
 
+/** What a test expects to be there. */
+export function must<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('expected a value')
+  return value
+}
+
 let nextId = 0
 
 /** A message whose body is `text`. */
-export function message(text: string, to: string | Destination = 'orders', more: Partial<Outgoing> = {}): Outgoing {
+export function message(
+  text: string,
+  to: string | Destination = 'orders',
+  more: Partial<Outgoing> = {},
+): Outgoing {
   return {
     to: typeof to === 'string' ? { kind: 'topic', topic: to, partition: 0 } : to,
     envelope: {
@@ -89,7 +102,8 @@ export function message(text: string, to: string | Destination = 'orders', more:
 export const messages = (count: number, to = 'orders', more: Partial<Outgoing> = {}): Outgoing[] =>
   Array.from({ length: count }, (_, i) => message(String(i), to, more))
 
-export const text = (delivery: Delivery): string => new TextDecoder().decode(delivery.envelope?.body ?? undefined)
+export const text = (delivery: Delivery): string =>
+  new TextDecoder().decode(delivery.envelope?.body ?? undefined)
 
 export type Act = (delivery: Delivery) => Omit<Settlement, 'delivery'> | undefined
 
@@ -199,7 +213,11 @@ export async function consume(
 }
 
 /** Spec of a broadcast subscription: `consume` with a group left out. */
-export async function listen(broker: Broker, topic = 'orders', options: { act?: Act } = {}): Promise<Consumer> {
+export async function listen(
+  broker: Broker,
+  topic = 'orders',
+  options: { act?: Act } = {},
+): Promise<Consumer> {
   const consumer = new Consumer(options.act)
   const spec: SubscriptionSpec = {
     kind: 'events',

@@ -118,6 +118,34 @@ const survivesCrash: ConformanceCase = {
   run: t => countGoesOn(t, () => t.faults.crash('first')),
 }
 
+const survivesRestart: ConformanceCase = {
+  id: 'attempts.survive-broker-restart@1',
+  title: 'The count goes on when the broker has been restarted while the event was waiting for its retry',
+  requires: ['subscribe.group', 'retry.durable', 'dead-letter.store'],
+  faults: ['restart-broker'],
+  covers: [19, 105],
+  async run(t) {
+    const bus = await t.bus()
+    const seen = recorder(() => {
+      throw new Failure('always')
+    })
+    const subscription = await bus.subscribe(
+      'orders',
+      { group: 'billing', retry: after(4, 400) },
+      seen.handler,
+    )
+    await bus.publish('orders', item('a'))
+    await t.until(
+      () => subscription.stats.retried === 2 && subscription.stats.held === 0,
+      'two recorded failures',
+    )
+    await t.faults.restartBroker()
+    const [letter] = await deadLettered(t, bus, 'orders', 'billing')
+    assert.equal(letter?.attempts, 4)
+    assert.deepEqual(attemptsOf(seen, 'a'), [1, 2, 3, 4])
+  },
+}
+
 const checkedBeforeStart: ConformanceCase = {
   id: 'attempts.limit-checked-before-start@1',
   title: 'An event that already used up the attempts of the policy is dead-lettered without another start',
@@ -186,6 +214,7 @@ export const attemptsCases: readonly ConformanceCase[] = [
   limit,
   survivesMember,
   survivesCrash,
+  survivesRestart,
   checkedBeforeStart,
   closeIsNotCharged,
   ...suspectCases,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Bus } from '@busbar/core'
+import { type Bus, topic } from '@busbar/core'
 import type { ConformanceCase } from '../model/case.ts'
 import { broadcastCases } from './groups/broadcast.ts'
 import { membershipCases } from './groups/membership.ts'
@@ -49,20 +49,22 @@ const membersShare: ConformanceCase = {
   requires: ['subscribe.group'],
   covers: [38],
   async run(t) {
+    // Partitions, because a broker of partitions gives each of them to one member.
+    const orders = topic('orders', { partitions: 8 })
     const publisher = await t.bus()
     const members = await Promise.all(
       [0, 1, 2].map(async () => {
         const seen = recorder(() => elapsed(t, 5))
         const bus = await t.bus()
-        const subscription = await bus.subscribe('orders', { group: 'billing', concurrency: 2 }, seen.handler)
+        const subscription = await bus.subscribe(orders, { group: 'billing', concurrency: 2 }, seen.handler)
         return { recorder: seen, subscription }
       }),
     )
     const names = ids('order', 90)
-    await publishItems(publisher, 'orders', names)
+    await publishItems(publisher, orders, names)
     const done = () => members.flatMap(m => m.recorder.done)
     await t.until(() => new Set(done()).size >= names.length, 'all events')
-    await quiet(t, publisher, 'orders', members)
+    await quiet(t, publisher, orders, members)
     assert.deepEqual(members.flatMap(m => m.recorder.ids()).toSorted(), names.toSorted())
     for (const member of members) assert.ok(member.recorder.done.length > 0, 'a member got nothing')
   },

@@ -3,11 +3,16 @@ import { attemptsCases } from './attempts.ts'
 import { backpressureCases } from './backpressure.ts'
 import { batchingCases } from './batching.ts'
 import { cloudEventsCases } from './cloudevents.ts'
+import { configurationCases } from './configuration.ts'
 import { deadLetterCases } from './dead-letters.ts'
 import { deliveryCases } from './delivery.ts'
+import { expiryAndReplayCases } from './expiry-and-replay.ts'
 import { groupsCases } from './groups.ts'
+import { observabilityCases } from './observability.ts'
 import { orderingCases } from './ordering.ts'
 import { poisonCases } from './poison.ts'
+import { provisioningCases } from './provisioning.ts'
+import { reconnectCases } from './reconnect.ts'
 import { requestCases } from './requests.ts'
 import { retryCases } from './retry.ts'
 import { routingCases } from './routing.ts'
@@ -29,5 +34,10 @@ export const allCases: readonly ConformanceCase[] = [
   ...deadLetterCases,
   ...cloudEventsCases,
   ...shutdownCases,
+  ...reconnectCases,
   ...poisonCases,
+  ...expiryAndReplayCases,
+  ...provisioningCases,
+  ...configurationCases,
+  ...observabilityCases,
 ]

@@ -9,17 +9,18 @@ import { plainBytes } from './support/same-event.ts'
 import { schema } from './support/standard-schema.ts'
 import { witness } from './support/witness.ts'
 
-const garbage: readonly { readonly name: string; readonly contentType: string; readonly body: Uint8Array }[] = [
-  { name: 'broken JSON', contentType: 'application/cloudevents+json', body: utf8('{"specversion":') },
-  { name: 'not UTF-8', contentType: 'application/cloudevents+json', body: Uint8Array.of(0xff, 0xfe, 0, 1) },
-  { name: 'no event', contentType: 'application/cloudevents+json', body: utf8('{"hello":"world"}') },
-  {
-    name: 'a bad attribute',
-    contentType: 'application/cloudevents+json',
-    body: utf8('{"specversion":"1.0","id":"","source":"/","type":"t"}'),
-  },
-  { name: 'no CloudEvent at all', contentType: 'text/plain', body: utf8('hello') },
-]
+const garbage: readonly { readonly name: string; readonly contentType: string; readonly body: Uint8Array }[] =
+  [
+    { name: 'broken JSON', contentType: 'application/cloudevents+json', body: utf8('{"specversion":') },
+    { name: 'not UTF-8', contentType: 'application/cloudevents+json', body: Uint8Array.of(0xff, 0xfe, 0, 1) },
+    { name: 'no event', contentType: 'application/cloudevents+json', body: utf8('{"hello":"world"}') },
+    {
+      name: 'a bad attribute',
+      contentType: 'application/cloudevents+json',
+      body: utf8('{"specversion":"1.0","id":"","source":"/","type":"t"}'),
+    },
+    { name: 'no CloudEvent at all', contentType: 'text/plain', body: utf8('hello') },
+  ]
 
 function utf8(text: string): Uint8Array {
   return Uint8Array.from(Buffer.from(text))
@@ -27,7 +28,8 @@ function utf8(text: string): Uint8Array {
 
 const undecodable: ConformanceCase = {
   id: 'poison.undecodable@1',
-  title: 'A message that is no CloudEvent goes to the dead letters with its bytes and headers, and the others flow on',
+  title:
+    'A message that is no CloudEvent goes to the dead letters with its bytes and headers, and the others flow on',
   requires: ['subscribe.group', 'dead-letter.store'],
   raw: true,
   covers: [114, 115, 116],
@@ -36,7 +38,11 @@ const undecodable: ConformanceCase = {
     const bus = await t.bus()
     const seen = witness(t)
     await bus.subscribe('jobs', { group: 'workers', retry: after(5, 100) }, seen.handle)
-    const message = { headers: { 'x-sender': 'legacy' }, contentType: String(contentType), body: body as Uint8Array }
+    const message = {
+      headers: { 'x-sender': 'legacy' },
+      contentType: String(contentType),
+      body: body as Uint8Array,
+    }
     await t.raw.send('jobs', message)
     await bus.publish('jobs', item('fine'))
     const [letter] = await deadLettered(t, bus, 'jobs', 'workers')
@@ -83,7 +89,8 @@ const adopted = topic('legacy', {
 
 const adoption: ConformanceCase = {
   id: 'poison.adoption@1',
-  title: 'A topic in use can be adopted: its decode hook makes events of foreign messages, and what it refuses is poison',
+  title:
+    'A topic in use can be adopted: its decode hook makes events of foreign messages, and what it refuses is poison',
   requires: ['subscribe.group', 'dead-letter.store'],
   raw: true,
   covers: [83, 114],
@@ -117,7 +124,8 @@ const badData: readonly { readonly name: string; readonly data: Record<string, u
 
 const schemaViolation: ConformanceCase = {
   id: 'poison.schema-violation@1',
-  title: 'An event whose data breaks the handler’s schema is dead-lettered at once, without a retry, and alone',
+  title:
+    'An event whose data breaks the handler’s schema is dead-lettered at once, without a retry, and alone',
   requires: ['subscribe.group', 'dead-letter.store'],
   covers: [63, 116],
   permutations: badData,
@@ -171,7 +179,8 @@ const validatorThrows: ConformanceCase = {
 
 const neighbours: ConformanceCase = {
   id: 'poison.neighbours@1',
-  title: 'One event that always fails costs the others around it nothing: each is handled once, none is dead-lettered',
+  title:
+    'One event that always fails costs the others around it nothing: each is handled once, none is dead-lettered',
   requires: ['subscribe.group', 'dead-letter.store', 'retry.durable'],
   covers: [115, 64],
   permutations: [
@@ -190,7 +199,10 @@ const neighbours: ConformanceCase = {
     const letters = await deadLettered(t, bus, 'jobs', 'workers')
     await t.until(() => names.every(id => seen.starts(id) > 0), 'the others to be handled')
 
-    assert.deepEqual(letters.map(l => l.event?.id), ['poison'])
+    assert.deepEqual(
+      letters.map(l => l.event?.id),
+      ['poison'],
+    )
     assert.equal(seen.starts('poison'), 4)
     for (const id of names) assert.equal(seen.starts(id), 1, id)
     assert.ok(seen.deliveries.every(d => d.event.id === 'poison' || d.attempt === 1))

@@ -2,6 +2,7 @@ import { VirtualClock } from '@busbar/core/time'
 import { MemoryBroker, memory } from '@busbar/memory'
 import type { FaultId, Faults } from '../model/faults.ts'
 import type { Harness } from '../model/harness.ts'
+import { memoryWire } from './memory-wire.ts'
 
 /** All but worker processes: what is in this process's memory cannot be reached from another. */
 const FAULTS: ReadonlySet<FaultId> = new Set<FaultId>([
@@ -24,10 +25,12 @@ export const memoryHarness: Harness = {
   async open() {
     const time = new VirtualClock()
     const broker = new MemoryBroker({ clock: time })
+    const wire = memoryWire(() => memory({ broker }), time)
     return {
       time,
       faults: faultsOf(broker),
-      adapter: () => memory({ broker }),
+      raw: wire.raw,
+      adapter: () => wire.attach(memory({ broker })),
       async close() {},
     }
   },

@@ -1,5 +1,5 @@
 import type { Mutant } from '../model/mutant.ts'
-import { alterDeliveries, alterSubscriptions } from './wrap/subscription.ts'
+import { alterDeliveries, alterSubscriptions } from '../wrap/subscription.ts'
 
 export const attemptMutants: readonly Mutant[] = [
   {

@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { isBusError, Reject, RetryAfter } from '@busbar/core'
 import type { Mutant } from '../model/mutant.ts'
-import { overlay } from '../runners/overlay.ts'
-import { alterBus, alterConsumeOptions, alterHandled, alterHandlers, alterSubscribed, type Handled, without } from './wrap/bus.ts'
+import { overlay } from '../wrap/overlay.ts'
+import { alterBus, alterConsumeOptions, alterHandled, alterHandlers, alterSubscribed, type Handled, without } from '../wrap/bus.ts'
 
 /** Replaces what handlers throw. */
 const throwing =

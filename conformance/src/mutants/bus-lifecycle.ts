@@ -1,7 +1,7 @@
 import { isBusError } from '@busbar/core'
 import type { Mutant } from '../model/mutant.ts'
-import { overlay } from '../runners/overlay.ts'
-import { alterBus, without } from './wrap/bus.ts'
+import { overlay } from '../wrap/overlay.ts'
+import { alterBus, without } from '../wrap/bus.ts'
 
 const optionsLost =
   (...names: readonly string[]): NonNullable<Mutant['options']> =>
@@ -92,7 +92,7 @@ export const busLifecycleMutants: readonly Mutant[] = [
       new Proxy(bus, {
         get(target, name) {
           const value: unknown = Reflect.get(target, name, target)
-          if (name !== 'health') return typeof value === 'function' ? value.bind(target) : value
+          if (name !== 'health') return value
           const subscriptions = target.health.subscriptions.map(item => ({
             ...item,
             stuck: false,

@@ -1,7 +1,7 @@
 import type { Bus } from '@busbar/core'
 import { isBusError } from '@busbar/core'
 import type { Mutant } from '../model/mutant.ts'
-import { alterBus, without } from './wrap/bus.ts'
+import { alterBus, without } from '../wrap/bus.ts'
 
 type Publish = (target: unknown, data: unknown, options?: Record<string, unknown>) => Promise<unknown>
 type Contract = { readonly type?: string; readonly topic?: unknown; readonly source?: string }

@@ -1,5 +1,5 @@
 import type { Mutant } from '../model/mutant.ts'
-import { alterBus, without } from './wrap/bus.ts'
+import { alterBus, without } from '../wrap/bus.ts'
 
 type Request = (contract: unknown, input: unknown, options?: Record<string, unknown>) => Promise<unknown>
 type Respond = (contract: unknown, options: unknown, responder: (request: never) => unknown) => Promise<unknown>

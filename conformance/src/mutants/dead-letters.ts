@@ -1,8 +1,8 @@
 import { META, type Settlement } from '@busbar/core/adapter'
 import type { Mutant } from '../model/mutant.ts'
-import { overlay } from '../runners/overlay.ts'
-import { alterBroker, alterDeadItems, alterMessages, CONFIRMED, alterPublish, withhold } from './wrap/broker.ts'
-import { alterDeliveries, alterSettlements, alterSubscriptions, DONE } from './wrap/subscription.ts'
+import { overlay } from '../wrap/overlay.ts'
+import { alterBroker, alterDeadItems, alterMessages, CONFIRMED, alterPublish, withhold } from '../wrap/broker.ts'
+import { alterDeliveries, alterSettlements, alterSubscriptions, DONE } from '../wrap/subscription.ts'
 
 type Dead = Extract<Settlement, { kind: 'dead' }>
 

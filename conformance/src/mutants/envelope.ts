@@ -1,8 +1,8 @@
 import { Buffer } from 'node:buffer'
 import { type Envelope, META } from '@busbar/core/adapter'
 import type { Mutant } from '../model/mutant.ts'
-import { alterMessages } from './wrap/broker.ts'
-import { alterAttributes, alterEnvelopes, alterReceived } from './wrap/envelope.ts'
+import { alterMessages } from '../wrap/broker.ts'
+import { alterAttributes, alterEnvelopes, alterReceived } from '../wrap/envelope.ts'
 
 const json = (text: string) => new TextEncoder().encode(text)
 const textOf = (body: Uint8Array | null) => (body === null ? '' : Buffer.from(body).toString('utf8'))

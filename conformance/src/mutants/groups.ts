@@ -1,7 +1,7 @@
 import type { Delivery, Subscription } from '@busbar/core/adapter'
 import type { Mutant } from '../model/mutant.ts'
-import { alterBroker } from './wrap/broker.ts'
-import { alterSpecs, alterSubscriptions } from './wrap/subscription.ts'
+import { alterBroker } from '../wrap/broker.ts'
+import { alterSpecs, alterSubscriptions } from '../wrap/subscription.ts'
 
 export const groupMutants: readonly Mutant[] = [
   {

@@ -8,7 +8,7 @@ export interface HuntOrder {
   readonly filter?: string
   /** Real milliseconds a case may take. */
   readonly timeLimit: number
-  /** Runs not to make: they froze a worker before. */
+  /** Runs not to make: they fail on the adapter as it is, or froze a worker before. */
   readonly skip: readonly string[]
 }
 

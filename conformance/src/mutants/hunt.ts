@@ -11,7 +11,7 @@ export interface HuntOptions {
   readonly mutants?: string
   /** Worker threads. Default 2. */
   readonly parallel?: number
-  /** Real milliseconds a case may take. Default 3,000. */
+  /** Real milliseconds a case may take. Default 2,000. */
   readonly timeLimit?: number
   readonly onMutant?: (mutant: HuntedMutant) => void
 }
@@ -53,13 +53,14 @@ export interface HuntReport {
 /** Runs every case on every mutant. A mutant alive is a gap in the suite; a case that kills none is not a case. */
 export async function huntMutants(options: HuntOptions = {}): Promise<HuntReport> {
   const began = performance.now()
-  const timeLimit = options.timeLimit ?? 3_000
+  const timeLimit = options.timeLimit ?? 2_000
   const filter = options.filter === undefined ? {} : { filter: options.filter }
   const hunters = Array.from({ length: options.parallel ?? 2 }, hunter)
   const [first] = hunters
   if (first === undefined) throw new RangeError('a hunt needs at least one worker')
   try {
-    const baseline = await first.hunt({ mutant: NO_MUTANT, timeLimit: 30_000, ...filter })
+    const baseline = await first.hunt({ mutant: NO_MUTANT, timeLimit: 30_000, skip: [], ...filter })
+    const skip = [...baseline].filter(([, { status }]) => status !== 'pass').map(([run]) => run)
     const wanted = allMutants
       .map((mutant, place) => ({ mutant, place }))
       .filter(({ mutant }) => options.mutants === undefined || mutant.id.includes(options.mutants))
@@ -67,7 +68,7 @@ export async function huntMutants(options: HuntOptions = {}): Promise<HuntReport
     let next = 0
     const lane = async (own: (typeof hunters)[number]) => {
       for (let item = wanted[next++]; item !== undefined; item = wanted[next++]) {
-        const found = killersOf(await own.hunt({ mutant: item.place, timeLimit, ...filter }), baseline)
+        const found = killersOf(await own.hunt({ mutant: item.place, timeLimit, skip, ...filter }), baseline)
         killers.set(item.place, found)
         options.onMutant?.(describe(item.place, found))
       }

@@ -7,12 +7,12 @@ export type HuntRuns = ReadonlyMap<string, { readonly status: CaseStatus; readon
 
 export interface Hunter {
   /** Runs the suite on one mutant. */
-  hunt(order: Omit<HuntOrder, 'skip'>): Promise<HuntRuns>
+  hunt(order: HuntOrder): Promise<HuntRuns>
   close(): Promise<void>
 }
 
 /** Real milliseconds without news after which a worker is taken to be frozen, beyond a case's own limit. */
-const PATIENCE = 4_000
+const PATIENCE = 3_000
 
 const MODULE = new URL(import.meta.url.endsWith('.ts') ? './hunt-worker.ts' : './hunt-worker.js', import.meta.url)
 
@@ -24,7 +24,7 @@ export function hunter(): Hunter {
       const runs = new Map<string, { status: CaseStatus; reason?: string }>()
       for (;;) {
         worker ??= new Worker(MODULE)
-        const frozen = await turn(worker, { ...order, skip: [...runs.keys()] }, runs)
+        const frozen = await turn(worker, { ...order, skip: [...order.skip, ...runs.keys()] }, runs)
         if (frozen === undefined) return runs
         runs.set(frozen, { status: 'fail', reason: 'the event loop stood still' })
         await worker.terminate()
@@ -54,7 +54,7 @@ function turn(
   let watchdog: ReturnType<typeof setTimeout> | undefined
   const expectNews = () => {
     clearTimeout(watchdog)
-    watchdog = setTimeout(() => stopped(new Error('no news')), order.timeLimit * 2 + PATIENCE)
+    watchdog = setTimeout(() => stopped(new Error('no news')), order.timeLimit + PATIENCE)
   }
   const stopped = (error: Error) => (running === undefined ? reject(error) : resolve(running))
   const exited = () => stopped(new Error('the worker ended'))

@@ -1,8 +1,8 @@
 import type { Settlement } from '@busbar/core/adapter'
 import type { Mutant } from '../model/mutant.ts'
-import { overlay } from '../runners/overlay.ts'
-import { alterBroker, alterContext } from './wrap/broker.ts'
-import { alterSettlements, alterSubscriptions, DONE } from './wrap/subscription.ts'
+import { overlay } from '../wrap/overlay.ts'
+import { alterBroker, alterContext } from '../wrap/broker.ts'
+import { alterSettlements, alterSubscriptions, DONE } from '../wrap/subscription.ts'
 
 const never = () => new Promise<never>(() => {})
 

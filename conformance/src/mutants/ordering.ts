@@ -1,7 +1,7 @@
 import type { Delivery } from '@busbar/core/adapter'
 import type { Mutant } from '../model/mutant.ts'
-import { alterMessages } from './wrap/broker.ts'
-import { alterSettlements, alterSpecs, alterSubscriptions } from './wrap/subscription.ts'
+import { alterMessages } from '../wrap/broker.ts'
+import { alterSettlements, alterSpecs, alterSubscriptions } from '../wrap/subscription.ts'
 
 export const orderingMutants: readonly Mutant[] = [
   {

@@ -1,6 +1,6 @@
 import type { Outgoing, PublishResult } from '@busbar/core/adapter'
 import type { Mutant } from '../model/mutant.ts'
-import { alterBroker, alterMessages, alterPublish, alterResults, CONFIRMED, withhold } from './wrap/broker.ts'
+import { alterBroker, alterMessages, alterPublish, alterResults, CONFIRMED, withhold } from '../wrap/broker.ts'
 
 const isEvent = (message: Outgoing) => message.to.kind === 'topic'
 

@@ -1,8 +1,8 @@
 import { META, type Outgoing } from '@busbar/core/adapter'
 import type { Mutant } from '../model/mutant.ts'
-import { overlay } from '../runners/overlay.ts'
-import { alterBroker, alterContext, alterMessages, alterPublish, alterResults, CONFIRMED, withhold } from './wrap/broker.ts'
-import { alterDeliveries, alterSpecs } from './wrap/subscription.ts'
+import { overlay } from '../wrap/overlay.ts'
+import { alterBroker, alterContext, alterMessages, alterPublish, alterResults, CONFIRMED, withhold } from '../wrap/broker.ts'
+import { alterDeliveries, alterSpecs } from '../wrap/subscription.ts'
 
 const isRequest = (message: Outgoing) => message.to.kind === 'request'
 const isReply = (message: Outgoing) => message.to.kind === 'reply'

@@ -1,8 +1,8 @@
 import type { Adapter, Outgoing } from '@busbar/core/adapter'
 import type { Mutant } from '../model/mutant.ts'
-import { overlay } from '../runners/overlay.ts'
-import { alterBroker, alterContext, alterDeadItems, alterMessages } from './wrap/broker.ts'
-import { alterSubscriptions } from './wrap/subscription.ts'
+import { overlay } from '../wrap/overlay.ts'
+import { alterBroker, alterContext, alterDeadItems, alterMessages } from '../wrap/broker.ts'
+import { alterSubscriptions } from '../wrap/subscription.ts'
 
 const isPattern = (topic: string) => topic.includes('*')
 

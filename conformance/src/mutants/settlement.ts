@@ -1,6 +1,6 @@
 import type { Delivery, Outgoing, Settlement } from '@busbar/core/adapter'
 import type { Mutant } from '../model/mutant.ts'
-import { alterDeliveries, alterSettlements, alterSubscriptions, DONE, type Sides } from './wrap/subscription.ts'
+import { alterDeliveries, alterSettlements, alterSubscriptions, DONE, type Sides } from '../wrap/subscription.ts'
 
 type Retry = Extract<Settlement, { kind: 'retry' }>
 

@@ -1,7 +1,7 @@
 import { isBusError } from '@busbar/core'
 import type { QueueStats } from '@busbar/core/adapter'
 import type { Mutant } from '../model/mutant.ts'
-import { alterBroker } from './wrap/broker.ts'
+import { alterBroker } from '../wrap/broker.ts'
 
 /** Changes the numbers of a queue. */
 const stats =

@@ -1,5 +1,5 @@
 import type { Mutant } from '../model/mutant.ts'
-import { alterSubscriptions, type Sides } from './wrap/subscription.ts'
+import { alterSubscriptions, type Sides } from '../wrap/subscription.ts'
 
 /** Changes what window the adapter hears of. */
 const windows =

@@ -5,7 +5,7 @@ import type { CaseContext } from '../model/case.ts'
 import type { Environment } from '../model/harness.ts'
 import type { RawClient } from '../model/raw-client.ts'
 import { namedFaults } from './named-faults.ts'
-import { realWaiting, virtualWaiting } from './waiting.ts'
+import { type Patience, realWaiting, virtualWaiting } from './waiting.ts'
 
 /** What the runner may put between a case and the adapter: a mutant, or a manifest that claims more. */
 export interface Alterations {
@@ -27,6 +27,7 @@ export interface CaseContextOptions {
   readonly seed: number
   readonly signal: AbortSignal
   readonly alterations: Alterations
+  readonly patience: Patience
 }
 
 /** Time a bus has to close, in milliseconds of the case's clock. A cut link must not hold it up. */
@@ -41,7 +42,7 @@ const NO_RAW_CLIENT: RawClient = {
 /** Makes what one run of a case works with. */
 export function openCase(options: CaseContextOptions): OpenCase {
   const { environment, prefix, signal, alterations } = options
-  const waiting = environment.time ? virtualWaiting(environment.time, signal) : realWaiting(signal)
+  const waiting = environment.time ? virtualWaiting(environment.time, signal, options.patience) : realWaiting(signal)
   const random = seededRandom(options.seed)
   const buses: Bus[] = []
   const opening: Promise<unknown>[] = []
@@ -104,7 +105,7 @@ export function openCase(options: CaseContextOptions): OpenCase {
       closed = true
       // The case's signal may have aborted; closing has a limit of its own.
       const own = new AbortController()
-      const closing = environment.time ? virtualWaiting(environment.time, own.signal) : realWaiting(own.signal)
+      const closing = environment.time ? virtualWaiting(environment.time, own.signal, options.patience) : realWaiting(own.signal)
       const limit = environment.time ? CLOSE_LIMIT : CLOSE_LIMIT_REAL
       const guard = setTimeout(() => own.abort(), CLOSE_LIMIT_REAL)
       try {

@@ -1,5 +1,5 @@
 import { type Adapter, type Broker, type Capabilities, type CapabilityId, NATIVE } from '@busbar/core/adapter'
-import { overlay } from './overlay.ts'
+import { overlay } from '../wrap/overlay.ts'
 
 /** The same adapter, with a manifest that claims `ids` as native: what it really does with them then shows. */
 export function claimNative(adapter: Adapter, ids: readonly CapabilityId[]): Adapter {

@@ -8,7 +8,7 @@ import { failureReason } from './failure-reason.ts'
 import type { PlannedRun } from './plan.ts'
 import { strayErrors } from './stray-errors.ts'
 import { timeLimit } from './time-limit.ts'
-import { virtualWaiting } from './waiting.ts'
+import { type Patience, virtualWaiting } from './waiting.ts'
 
 export interface SuiteOptions {
   /** The longest that any case may take, in real milliseconds; a case's own limit holds if it is shorter. */
@@ -18,6 +18,8 @@ export interface SuiteOptions {
   /** Makes the random source of each case. Default 1. */
   readonly seed?: number
   readonly alterations?: Alterations
+  /** How soon waits in virtual time give up. */
+  readonly patience?: Patience
 }
 
 /** A harness that is open: runs cases one by one, or several at a time. */
@@ -66,7 +68,9 @@ export async function openSuite(harness: Harness, options: SuiteOptions = {}): P
     const watch = strays.watch()
     const prefix = `c${run}-${count.toString(36)}`
     const seed = seedOf(`${options.seed ?? 1} ${planned.id}`)
-    const opened = openCase({ environment, capabilities, prefix, seed, signal: limit.signal, alterations })
+    const patience = options.patience ?? {}
+    const { signal } = limit
+    const opened = openCase({ environment, capabilities, prefix, seed, signal, alterations, patience })
     const failures: unknown[] = []
     const fail = (error: unknown) => void failures.push(error)
     await limit.hold(work(opened.context)).catch(fail)

@@ -17,6 +17,14 @@ const POLL = 10
 /** Real milliseconds given to work that needs neither timer nor promise (a hash, an import) before a wait is hopeless. */
 const GRACE = 40
 
+/** How soon a wait in virtual time gives up. */
+export interface Patience {
+  /** Milliseconds of the case's clock, where the case says nothing else. Default 3,600,000. */
+  readonly limit?: number
+  /** Real milliseconds without any timer. Default 40. */
+  readonly grace?: number
+}
+
 /** Everything that can settle without a timer has settled after two turns of the event loop. */
 const turn = async () => {
   await new Promise<void>(resolve => setImmediate(resolve))
@@ -30,7 +38,9 @@ class WaitFailed extends Error {
 }
 
 /** Waiting on time that the suite moves: from timer to timer, and failing soon when no timer is left. */
-export function virtualWaiting(time: VirtualTime, signal: AbortSignal): Waiting {
+export function virtualWaiting(time: VirtualTime, signal: AbortSignal, patience: Patience = {}): Waiting {
+  const { limit: usual = VIRTUAL_LIMIT, grace = GRACE } = patience
+
   /** Moves on by one timer at a time; throws when there is none to move to before `limit` milliseconds are over. */
   function stepper(what: string, limit: number): () => Promise<void> {
     const end = time.now() + limit
@@ -43,7 +53,7 @@ export function virtualWaiting(time: VirtualTime, signal: AbortSignal): Waiting 
         return time.advance(Math.max(0, next - time.now()))
       }
       idleSince ??= Date.now()
-      if (Date.now() - idleSince > GRACE) {
+      if (Date.now() - idleSince > grace) {
         throw new WaitFailed(
           next === undefined
             ? `${what}: it did not happen, and nothing is left that could make it happen`
@@ -54,7 +64,7 @@ export function virtualWaiting(time: VirtualTime, signal: AbortSignal): Waiting 
     }
   }
 
-  async function within<T>(promise: Promise<T>, what: string, limit = VIRTUAL_LIMIT): Promise<T> {
+  async function within<T>(promise: Promise<T>, what: string, limit = usual): Promise<T> {
     const step = stepper(what, limit)
     let settled = false
     const settle = () => {
@@ -68,7 +78,7 @@ export function virtualWaiting(time: VirtualTime, signal: AbortSignal): Waiting 
   return {
     clock: time,
     within,
-    async until(condition, what, limit = VIRTUAL_LIMIT) {
+    async until(condition, what, limit = usual) {
       const step = stepper(what, limit)
       for (await turn(); ; await turn()) {
         const answer = condition()

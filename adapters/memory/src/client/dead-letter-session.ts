@@ -1,5 +1,5 @@
-import { copyOf } from '../bytes.ts'
 import type { DeadItem, DeadLetterSession, SettlementResult } from '@busbar/core/adapter'
+import { copyOf } from '../bytes.ts'
 import type { DeadLetter, DeadLetters } from '../server/dead-letters.ts'
 import type { Link } from './link.ts'
 

@@ -53,7 +53,7 @@ export class ConsumerQueue implements Sleeper {
     this.deadLetters = new DeadLetters(env.budget)
     this.#pattern = isPattern(spec.topic)
     this.#ordering = spec.ordering
-    this.#ready = readyQueue(spec.ordering)
+    this.#ready = readyQueue(spec.ordering, this.#pattern)
   }
 
   get ordering(): 'none' | 'key' {
@@ -65,7 +65,7 @@ export class ConsumerQueue implements Sleeper {
     if (ordering === this.#ordering) return
     const entries = this.#ready.clear()
     this.#ordering = ordering
-    this.#ready = readyQueue(ordering)
+    this.#ready = readyQueue(ordering, this.#pattern)
     for (const entry of entries) {
       entry.order = this.#order++
       this.#ready.arrive(entry)
@@ -320,8 +320,8 @@ const NO_DEAD_LETTERS: SettlementResult = {
   copy: 'none',
 }
 
-const readyQueue = (ordering: 'none' | 'key'): ReadyQueue =>
-  ordering === 'key' ? new ReadyByKey() : new ReadyByArrival()
+const readyQueue = (ordering: 'none' | 'key', manyTopics: boolean): ReadyQueue =>
+  ordering === 'key' ? new ReadyByKey(manyTopics) : new ReadyByArrival()
 
 function sooner(a: QueueEntry, b: QueueEntry): boolean {
   const first = a.notBefore as number

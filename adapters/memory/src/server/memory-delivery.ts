@@ -1,5 +1,5 @@
-import { copyOf } from '../bytes.ts'
 import type { Delivery, Envelope, ReplyAddress, Settlement } from '@busbar/core/adapter'
+import { copyOf } from '../bytes.ts'
 import type { QueueEntry } from './queue-entry.ts'
 
 /**

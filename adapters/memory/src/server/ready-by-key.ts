@@ -25,8 +25,14 @@ export class ReadyByKey implements ReadyQueue {
   readonly #lanes = new Map<string, KeyLane>()
   /** Lanes that any member may take. */
   readonly #free = new Fifo<KeyLane>()
+  /** Whether events of several topics meet here: the same key of two topics is two keys. */
+  readonly #manyTopics: boolean
   #size = 0
   #ownTurn = false
+
+  constructor(manyTopics: boolean) {
+    this.#manyTopics = manyTopics
+  }
 
   get size(): number {
     return this.#size
@@ -34,7 +40,7 @@ export class ReadyByKey implements ReadyQueue {
 
   arrive(entry: QueueEntry): void {
     const { topic, key } = entry.message
-    const id = `${topic} ${key ?? ''}`
+    const id = this.#manyTopics ? `${topic} ${key ?? ''}` : (key ?? '')
     let lane = this.#lanes.get(id)
     if (lane === undefined) {
       lane = { id, pending: new SortedDeque(), held: 0, inFlight: 0, owner: undefined, queuedIn: undefined }

@@ -1,5 +1,5 @@
-import { copyOf } from '../bytes.ts'
 import type { Envelope, Outgoing, ReplyAddress } from '@busbar/core/adapter'
+import { copyOf } from '../bytes.ts'
 import type { EventLog } from './event-log.ts'
 
 /**

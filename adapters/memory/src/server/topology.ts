@@ -14,7 +14,7 @@ export function applyTopology(namespace: Namespace, topology: Topology, mode: To
     const topic = namespace.server.existingTopic(namespace, spec)
     return topic === undefined ? [] : incompatibilities(topic, spec)
   })
-  if (issues.length > 0) throw issuesError('TOPOLOGY_INCOMPATIBLE', 'memory broker', issues)
+  if (issues.length > 0) throw issuesError('TOPOLOGY_INCOMPATIBLE', issues)
   for (const spec of topology.topics) {
     if (!namespace.topics.has(spec.topic)) namespace.addTopic(spec)
     namespace.topics.get(spec.topic)?.widen(spec.retention)

@@ -30,7 +30,8 @@ describe('dead letters', () => {
   it('walks oldest first over what was there when the session was opened', async () => {
     const { world, broker, consumer } = await withDead(3)
     const session = await broker.deadLetters.open(billing)
-    const bodies = async (n: number) => (await session.next(n)).map(i => new TextDecoder().decode(i.envelope?.body ?? undefined))
+    const bodies = async (n: number) =>
+      (await session.next(n)).map(i => new TextDecoder().decode(i.envelope?.body ?? undefined))
     expect(await bodies(2)).toEqual(['0', '1'])
     await broker.publish([message('later')])
     await world.settle()
@@ -57,8 +58,12 @@ describe('dead letters', () => {
     const one = await consume(broker, { group: 'one' })
     const two = await consume(broker, { group: 'two' })
     const to = { kind: 'inbox', topic: 'orders', group: 'one', partition: 0 } as const
-    expect(await broker.publish([message('again', to, { dedupeId: 'r1' })])).toEqual([{ status: 'confirmed' }])
-    expect(await broker.publish([message('again', to, { dedupeId: 'r1' })])).toMatchObject([{ duplicate: true }])
+    expect(await broker.publish([message('again', to, { dedupeId: 'r1' })])).toEqual([
+      { status: 'confirmed' },
+    ])
+    expect(await broker.publish([message('again', to, { dedupeId: 'r1' })])).toMatchObject([
+      { duplicate: true },
+    ])
     await world.settle()
     expect(one.texts).toEqual(['again'])
     expect(two.texts).toEqual([])
@@ -108,7 +113,11 @@ describe('dead letters', () => {
     await world.settle()
     consumer.dead(consumer.last())
     await world.settle()
-    expect(consumer.results.at(-1)?.result).toMatchObject({ status: 'failed', retryable: false, copy: 'none' })
+    expect(consumer.results.at(-1)?.result).toMatchObject({
+      status: 'failed',
+      retryable: false,
+      copy: 'none',
+    })
     expect(consumer.held.size).toBe(1)
   })
 

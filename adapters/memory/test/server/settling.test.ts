@@ -44,7 +44,10 @@ describe('settling', () => {
     consumer.settle('ack', consumer.last())
     consumer.settle('release', consumer.last())
     await world.settle()
-    expect(consumer.results.map(r => r.result)).toEqual([{ status: 'done' }, { status: 'lost', copied: false }])
+    expect(consumer.results.map(r => r.result)).toEqual([
+      { status: 'done' },
+      { status: 'lost', copied: false },
+    ])
     expect(consumer.got).toHaveLength(1)
   })
 

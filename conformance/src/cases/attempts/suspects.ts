@@ -104,7 +104,7 @@ const suspectFails: ConformanceCase = {
     const letters = await deadLettered(t, observer, 'orders', 'billing')
     assert.deepEqual(
       letters.map(l => [l.event?.id, l.reason]),
-      [['a', 'crashed']],
+      [['a', 'attempts-exhausted']],
     )
   },
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import type { CloudEventInput } from '@busbar/core'
 import type { ConformanceCase } from '../../model/case.ts'
-import { atOnce } from '../support/retries.ts'
 import { deadLettered } from '../support/dead.ts'
 import { item } from '../support/items.ts'
+import { atOnce } from '../support/retries.ts'
 import { assertSameEvent, plainBytes } from '../support/same-event.ts'
 import { carry, forMode, MODES, type Mode } from './carry.ts'
 
@@ -28,10 +28,19 @@ const kinds: readonly { readonly name: string; readonly event: CloudEventInput }
   { name: 'text', event: of({ datacontenttype: 'text/plain', data: 'Zürich\r\n😀' }) },
   { name: 'empty text', event: of({ datacontenttype: 'text/plain', data: '' }) },
   { name: 'xml', event: of({ datacontenttype: 'application/xml', data: '<a>ü</a>' }) },
-  { name: 'bytes', event: of({ datacontenttype: 'application/octet-stream', data: bytes(0, 128, 255, 10, 13) }) },
+  {
+    name: 'bytes',
+    event: of({ datacontenttype: 'application/octet-stream', data: bytes(0, 128, 255, 10, 13) }),
+  },
   { name: 'no bytes', event: of({ datacontenttype: 'application/octet-stream', data: bytes() }) },
-  { name: 'bytes that are not UTF-8', event: of({ datacontenttype: 'text/plain', data: bytes(0xff, 0xfe, 0xc3) }) },
-  { name: 'bytes of JSON', event: of({ datacontenttype: 'application/json', data: utf8(' { "a" : 1.0 } ') }) },
+  {
+    name: 'bytes that are not UTF-8',
+    event: of({ datacontenttype: 'text/plain', data: bytes(0xff, 0xfe, 0xc3) }),
+  },
+  {
+    name: 'bytes of JSON',
+    event: of({ datacontenttype: 'application/json', data: utf8(' { "a" : 1.0 } ') }),
+  },
   { name: 'bytes without a content type', event: of({ data: bytes(123, 255) }) },
   { name: 'a string as octets', event: of({ datacontenttype: 'application/octet-stream', data: 'text' }) },
 ]

@@ -81,7 +81,10 @@ const schemaViolation: ConformanceCase = {
     assert.equal(error.field, 'data.total')
     await bus.publish(OrderPlaced, { order: 'good', total: 1 })
     await t.until(() => seen.deliveries.length > 0, 'the good event')
-    assert.deepEqual(seen.deliveries.map(d => d.data), [{ order: 'good', total: 1 }])
+    assert.deepEqual(
+      seen.deliveries.map(d => d.data),
+      [{ order: 'good', total: 1 }],
+    )
   },
 }
 

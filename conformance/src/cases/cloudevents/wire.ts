@@ -26,7 +26,10 @@ const othersRead: ConformanceCase = {
     assert.match(message?.contentType ?? '', /^application\/cloudevents\+json/)
     const names = Object.keys(message?.headers ?? {}).filter(name => /^ce[-_]|^cloudevents[_:]/i.test(name))
     assert.deepEqual(names, [], 'attributes repeated as headers are read as binary mode by some')
-    assert.deepEqual(JSON.parse(Buffer.from(message?.body ?? []).toString()), { specversion: '1.0', ...event })
+    assert.deepEqual(JSON.parse(Buffer.from(message?.body ?? []).toString()), {
+      specversion: '1.0',
+      ...event,
+    })
   },
 }
 
@@ -45,7 +48,9 @@ const othersReadBinary: ConformanceCase = {
     const [message] = await t.within(received, 'the message on the wire')
     assert.deepEqual(Uint8Array.from(message?.body ?? []), data)
     assert.equal(message?.contentType ?? message?.headers['ce-datacontenttype'], 'application/json')
-    const found = Object.entries(message?.headers ?? {}).find(([name]) => /^(?:ce[-_]|cloudevents[_:])id$/i.test(name))
+    const found = Object.entries(message?.headers ?? {}).find(([name]) =>
+      /^(?:ce[-_]|cloudevents[_:])id$/i.test(name),
+    )
     assert.equal(found?.[1], 'wired')
   },
 }
@@ -65,7 +70,9 @@ const othersWrite: ConformanceCase = {
     const bus = await t.bus()
     const seen = witness(t)
     await bus.subscribe('wire', { group: 'readers' }, seen.handle)
-    const body = Uint8Array.from(Buffer.from(JSON.stringify({ specversion: '1.0', ...event, count: 5, unset: null })))
+    const body = Uint8Array.from(
+      Buffer.from(JSON.stringify({ specversion: '1.0', ...event, count: 5, unset: null })),
+    )
     const headers = { 'x-tenant': 'acme' }
     await t.raw.send('wire', { headers, contentType: String(contentType), body })
     await t.until(() => seen.deliveries.length === 1, 'the event')

@@ -14,7 +14,8 @@ class OutOfStock extends Error {
 
 const metadata: ConformanceCase = {
   id: 'dead-letters.metadata@1',
-  title: 'A dead letter says why: reason, error, attempts, topic, group, key, and when it failed first and last',
+  title:
+    'A dead letter says why: reason, error, attempts, topic, group, key, and when it failed first and last',
   requires: ['subscribe.group', 'dead-letter.store', 'retry.durable'],
   covers: [65],
   run: async t => {
@@ -59,7 +60,8 @@ const events = [
 
 const keepsEvent: ConformanceCase = {
   id: 'dead-letters.keeps-event@1',
-  title: 'A dead letter keeps the event as it was published: every attribute, its data byte for byte, its headers',
+  title:
+    'A dead letter keeps the event as it was published: every attribute, its data byte for byte, its headers',
   requires: ['subscribe.group', 'dead-letter.store', 'retry.durable'],
   covers: [65, 62],
   permutations: [...events, { name: 'without data', event: withoutData() }],
@@ -154,7 +156,8 @@ const anyError: ConformanceCase = {
 
 const unhandledType: ConformanceCase = {
   id: 'dead-letters.unhandled-type@1',
-  title: 'An event of a type that no handler names is acked and counted, dead-lettered or retried, as was asked',
+  title:
+    'An event of a type that no handler names is acked and counted, dead-lettered or retried, as was asked',
   requires: ['subscribe.group', 'dead-letter.store', 'retry.durable'],
   covers: [51, 65],
   permutations: [{ name: 'ack' }, { name: 'dead-letter' }, { name: 'retry' }],
@@ -169,13 +172,16 @@ const unhandledType: ConformanceCase = {
     await bus.publish('orders', { ...item('other'), type: 'com.example.other' })
     await bus.publish(OrderPlaced, { order: 'one', total: 1 })
     await t.until(() => handled.length === 1, 'the event that has a handler')
-    await t.until(() => subscription.stats.unhandled > 0, 'the other to be counted')
+    if (name === 'ack') await t.until(() => subscription.stats.unhandled === 1, 'the other to be counted')
     const letters = name === 'ack' ? [] : await deadLettered(t, bus, 'orders', 'workers')
     await t.until(() => subscription.stats.held === 0, 'everything to be settled')
 
     assert.deepEqual(handled, ['one'])
     const expected = { ack: [], 'dead-letter': ['unhandled-type'], retry: ['attempts-exhausted'] }[unhandled]
-    assert.deepEqual(letters.map(l => l.reason), expected)
+    assert.deepEqual(
+      letters.map(l => l.reason),
+      expected,
+    )
     assert.equal((await bus.deadLetters('orders', 'workers').list()).length, expected.length)
   },
 }

@@ -3,7 +3,7 @@ import type { ConformanceCase } from '../../model/case.ts'
 import { deadLettered } from '../support/dead.ts'
 import { ids, item } from '../support/items.ts'
 import { rejection } from '../support/rejection.ts'
-import { bury, buried, rejectAll } from './graveyard.ts'
+import { buried, bury, rejectAll } from './graveyard.ts'
 
 const list: ConformanceCase = {
   id: 'dead-letters.list@1',

@@ -6,7 +6,7 @@ import { ids, item, sorted } from '../support/items.ts'
 import { after } from '../support/retries.ts'
 import { assertSameEvent } from '../support/same-event.ts'
 import { failing, witness } from '../support/witness.ts'
-import { bury, buried, rejectAll } from './graveyard.ts'
+import { buried, bury, rejectAll } from './graveyard.ts'
 
 const ownGroup: ConformanceCase = {
   id: 'dead-letters.redrive@1',
@@ -95,7 +95,8 @@ const filtered: ConformanceCase = {
 
 const rate: ConformanceCase = {
   id: 'dead-letters.redrive-rate@1',
-  title: 'A redrive goes no faster than asked, reports how far it is, and can be stopped with the rest left in place',
+  title:
+    'A redrive goes no faster than asked, reports how far it is, and can be stopped with the rest left in place',
   requires: ['subscribe.group', 'dead-letter.store', 'dead-letter.selective'],
   covers: [67, 99],
   run: async t => {
@@ -125,7 +126,8 @@ const rate: ConformanceCase = {
 
 const failsAgain: ConformanceCase = {
   id: 'dead-letters.redrive-fails-again@1',
-  title: 'A redriven event that fails again has all its attempts, comes back once, and its redrives are counted',
+  title:
+    'A redriven event that fails again has all its attempts, comes back once, and its redrives are counted',
   requires: ['subscribe.group', 'dead-letter.store', 'dead-letter.selective', 'retry.durable'],
   covers: [67, 64],
   run: async t => {
@@ -140,15 +142,22 @@ const failsAgain: ConformanceCase = {
       await t.until(() => seen.deliveries.length === 2 * (redrives + 1), 'all attempts')
       await settled(t, subscription)
       const letters = await deadLettered(t, bus, 'jobs', 'workers')
-      assert.deepEqual(letters.map(l => [l.attempts, l.redrives, l.reason]), [[2, redrives, 'attempts-exhausted']])
+      assert.deepEqual(
+        letters.map(l => [l.attempts, l.redrives, l.reason]),
+        [[2, redrives, 'attempts-exhausted']],
+      )
     }
-    assert.deepEqual(seen.deliveries.map(d => d.attempt), [1, 2, 1, 2, 1, 2])
+    assert.deepEqual(
+      seen.deliveries.map(d => d.attempt),
+      [1, 2, 1, 2, 1, 2],
+    )
   },
 }
 
 const refused: ConformanceCase = {
   id: 'dead-letters.redrive-refused@1',
-  title: 'A dead letter is removed only once the broker has confirmed its redrive: none is lost when that fails',
+  title:
+    'A dead letter is removed only once the broker has confirmed its redrive: none is lost when that fails',
   requires: ['subscribe.group', 'dead-letter.store', 'dead-letter.selective'],
   faults: ['refuse-publish'],
   covers: [67, 66],
@@ -160,7 +169,10 @@ const refused: ConformanceCase = {
     await bus.subscribe('jobs', { group: 'workers' }, seen.handle)
     await t.faults.refusePublishes('operator', 1_000_000)
     const queue = bus.deadLetters('jobs', 'workers')
-    const outcome = await t.within(queue.redrive().catch(() => undefined), 'the redrive to give up')
+    const outcome = await t.within(
+      queue.redrive().catch(() => undefined),
+      'the redrive to give up',
+    )
     assert.equal(outcome?.redriven ?? 0, 0)
     assert.deepEqual(await buried(bus), names)
     assert.deepEqual(seen.ids, [])

@@ -10,7 +10,8 @@ import { buried, rejectAll } from './graveyard.ts'
 
 const once: ConformanceCase = {
   id: 'dead-letters.once@1',
-  title: 'Failed events are dead-lettered once each, leave the queue, and those that were handled are not among them',
+  title:
+    'Failed events are dead-lettered once each, leave the queue, and those that were handled are not among them',
   requires: ['subscribe.group', 'dead-letter.store', 'retry.durable'],
   covers: [64],
   run: async t => {
@@ -21,7 +22,11 @@ const once: ConformanceCase = {
       if (doomed.includes(d.event.id)) throw new Error('always')
     })
     const subscription = await bus.subscribe('jobs', { group: 'workers', retry: atOnce(2) }, seen.handle)
-    await publishItems(bus, 'jobs', doomed.flatMap((id, n) => [id, fine[n] ?? '']))
+    await publishItems(
+      bus,
+      'jobs',
+      doomed.flatMap((id, n) => [id, fine[n] ?? '']),
+    )
     await deadLettered(t, bus, 'jobs', 'workers', doomed.length)
     await t.until(() => fine.every(id => seen.starts(id) === 1), 'the others to be handled')
     await settled(t, subscription)
@@ -76,13 +81,17 @@ const writeFailsThenStops: ConformanceCase = {
     const seen = witness(t, rejectAll)
     await second.subscribe('jobs', { group: 'workers' }, seen.handle)
     const letters = await deadLettered(t, second, 'jobs', 'workers')
-    assert.deepEqual(letters.map(l => l.event?.id), ['doomed'])
+    assert.deepEqual(
+      letters.map(l => l.event?.id),
+      ['doomed'],
+    )
   },
 }
 
 const batchItems: ConformanceCase = {
   id: 'dead-letters.batch-items@1',
-  title: 'Of a batch, only the items that failed are retried and dead-lettered; a missing outcome counts as failed',
+  title:
+    'Of a batch, only the items that failed are retried and dead-lettered; a missing outcome counts as failed',
   requires: ['subscribe.group', 'dead-letter.store', 'retry.durable'],
   covers: [69, 87],
   run: async t => {
@@ -126,7 +135,10 @@ const byHand: ConformanceCase = {
     const letters = await deadLettered(t, bus, 'jobs', 'workers')
     await stream.close()
 
-    assert.deepEqual(letters.map(l => [l.event?.id, l.error.message]), [['strange', 'not ours']])
+    assert.deepEqual(
+      letters.map(l => [l.event?.id, l.error.message]),
+      [['strange', 'not ours']],
+    )
     await emptied(t, bus, 'jobs', 'workers')
   },
 }

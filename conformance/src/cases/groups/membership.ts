@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { topic } from '@busbar/core'
 import type { ConformanceCase } from '../../model/case.ts'
 import { aborted } from '../support/gate.ts'
 import { ids, item, publishItems, sorted } from '../support/items.ts'
@@ -13,21 +14,22 @@ const joinMidStream: ConformanceCase = {
   requires: ['subscribe.group'],
   covers: [40],
   async run(t) {
+    const orders = topic('orders', { partitions: 8 })
     const publisher = await t.bus()
     const join = async () => {
       const seen = recorder(() => elapsed(t, 20))
       const options = { group: 'billing', concurrency: 2, prefetch: 2 }
-      const subscription = await (await t.bus()).subscribe('orders', options, seen.handler)
+      const subscription = await (await t.bus()).subscribe(orders, options, seen.handler)
       return { recorder: seen, subscription }
     }
     const first = await join()
     const names = ids('order', 60)
-    await publishItems(publisher, 'orders', names)
+    await publishItems(publisher, orders, names)
     await t.until(() => first.recorder.done.length >= 10, 'the first member to be at work')
     const second = await t.within(join(), 'the second member to join')
     const done = () => [...first.recorder.done, ...second.recorder.done]
     await t.until(() => new Set(done()).size >= names.length, 'all events')
-    await quiet(t, publisher, 'orders', [first, second])
+    await quiet(t, publisher, orders, [first, second])
     assert.deepEqual(sorted([...first.recorder.ids(), ...second.recorder.ids()]), sorted(names))
     assert.ok(second.recorder.done.length > 0, 'the second member got nothing')
   },

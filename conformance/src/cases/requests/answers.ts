@@ -30,7 +30,8 @@ const correlates: ConformanceCase = {
 
 const twoCallers: ConformanceCase = {
   id: 'requests.two-callers@1',
-  title: 'The answer goes to the caller who asked, even when two use the same correlationid, which stays theirs',
+  title:
+    'The answer goes to the caller who asked, even when two use the same correlationid, which stays theirs',
   requires: ['request.reply'],
   covers: [53],
   run: async t => {

@@ -31,6 +31,8 @@ const remote: ConformanceCase = {
     const caller = await t.bus()
     const responder = await t.bus()
     let calls = 0
+    // An event group of the same name, whose dead letters can be looked at.
+    await responder.subscribe('pricing', { group: 'pricing' }, () => {})
     await responder.respond(Quote, { group: 'pricing' }, ({ input }) => {
       if (input.sku === 'fine') return answer('fine')
       calls++
@@ -39,7 +41,10 @@ const remote: ConformanceCase = {
       return Promise.reject(error)
     })
     await t.within(rejection(caller.request(Quote, { sku: 'x' }), 'REMOTE_FAILURE'), 'the failure')
-    assert.deepEqual(await t.within(caller.request(Quote, { sku: 'fine' }), 'the next answer'), answer('fine'))
+    assert.deepEqual(
+      await t.within(caller.request(Quote, { sku: 'fine' }), 'the next answer'),
+      answer('fine'),
+    )
     assert.equal(calls, 1)
     assert.deepEqual(await responder.deadLetters('pricing', 'pricing').list(), [])
   },
@@ -73,7 +78,11 @@ const badOutput: ConformanceCase = {
   covers: [56],
   run: async t => {
     const bus = await t.bus()
-    await bus.respond(Quote, { group: 'pricing' }, () => ({ sku: 'x' }) as unknown as { sku: string; cents: number })
+    await bus.respond(
+      Quote,
+      { group: 'pricing' },
+      () => ({ sku: 'x' }) as unknown as { sku: string; cents: number },
+    )
     const asked = bus.request(Quote, { sku: 'x' }, { timeout: 3_000_000 })
     await t.within(rejection(asked, 'INVALID_REPLY', 'REMOTE_FAILURE'), 'the failure', 15_000)
     assert.equal(bus.stats.requests.pending, 0)
@@ -88,7 +97,8 @@ const Lax = request('com.example.pricing.quote', {
 
 const strangeReply: ConformanceCase = {
   id: 'requests.strange-reply@1',
-  title: 'An answer that a responder of another version gave, and the caller does not understand, fails typed',
+  title:
+    'An answer that a responder of another version gave, and the caller does not understand, fails typed',
   requires: ['request.reply'],
   covers: [56],
   run: async t => {

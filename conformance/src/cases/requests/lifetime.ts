@@ -18,20 +18,26 @@ const timesOut: ConformanceCase = {
       return answer(input.sku)
     })
     const began = t.clock.now()
-    await t.within(rejection(caller.request(Quote, { sku: 'slow' }, { timeout: 400 }), 'REQUEST_TIMEOUT'), 'timeout')
+    await t.within(
+      rejection(caller.request(Quote, { sku: 'slow' }, { timeout: 400 }), 'REQUEST_TIMEOUT'),
+      'timeout',
+    )
     const waited = t.clock.now() - began
 
     assert.ok(waited >= 400, `it gave up after ${waited} ms`)
     assert.equal(caller.stats.requests.timedOut, 1)
     assert.equal(caller.stats.requests.pending, 0)
-    assert.deepEqual(await t.within(caller.request(Quote, { sku: 'next' }), 'the next answer'), answer('next'))
+    assert.deepEqual(
+      await t.within(caller.request(Quote, { sku: 'next' }), 'the next answer'),
+      answer('next'),
+    )
     never.open()
   },
 }
 
 const lateReply: ConformanceCase = {
   id: 'requests.late-reply@1',
-  title: 'An answer that comes too late is dropped and counted, and answers no other request',
+  title: 'An answer to a request that its caller has given up is dropped and counted, and answers no other request',
   requires: ['request.reply'],
   covers: [55],
   run: async t => {
@@ -39,12 +45,18 @@ const lateReply: ConformanceCase = {
     const responder = await t.bus()
     const first = gate()
     const second = gate()
+    const handled: string[] = []
     await responder.respond(Quote, { group: 'pricing' }, async ({ input }) => {
-      await (input.sku === 'slow' ? first : second).passed()
+      handled.push(input.sku)
+      await (input.sku === 'given-up' ? first : second).passed()
       return answer(input.sku)
     })
-    const late = rejection(caller.request(Quote, { sku: 'slow' }, { timeout: 300 }), 'REQUEST_TIMEOUT')
-    await t.within(late, 'the timeout')
+    const controller = new AbortController()
+    const asked = caller.request(Quote, { sku: 'given-up' }, { timeout: 60_000, signal: controller.signal })
+    const given = rejection(asked, 'ABORTED')
+    await t.until(() => handled.length === 1, 'the request to arrive')
+    controller.abort()
+    await t.within(given, 'the request to be given up')
     const next = caller.request(Quote, { sku: 'next' }, { timeout: 60_000 })
     first.open()
     await t.until(() => caller.stats.requests.lateReplies === 1, 'the late answer to be counted', 10_000)
@@ -154,9 +166,15 @@ const linkDrops: ConformanceCase = {
     await t.faults.cut(name)
     await t.within(failed, 'the request to fail', 10_000)
     await t.faults.heal(name)
-    await t.until(() => caller.health.status === 'live' && responder.health.status === 'live', 'both to be back')
+    await t.until(
+      () => caller.health.status === 'live' && responder.health.status === 'live',
+      'both to be back',
+    )
 
-    assert.deepEqual(await t.within(caller.request(Quote, { sku: 'next' }), 'the next answer'), answer('next'))
+    assert.deepEqual(
+      await t.within(caller.request(Quote, { sku: 'next' }), 'the next answer'),
+      answer('next'),
+    )
     assert.equal(caller.stats.requests.pending, 0)
     hold.open()
   },
@@ -190,12 +208,4 @@ const responderDies: ConformanceCase = {
   },
 }
 
-export const lifetimeCases = [
-  timesOut,
-  lateReply,
-  expires,
-  deadlineSignal,
-  aborts,
-  linkDrops,
-  responderDies,
-]
+export const lifetimeCases = [timesOut, lateReply, expires, deadlineSignal, aborts, linkDrops, responderDies]

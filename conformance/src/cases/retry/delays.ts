@@ -49,7 +49,11 @@ const backoffWaits: ConformanceCase = {
   run: async (t, { backoff, waits: promised }) => {
     const bus = await t.bus()
     const seen = failing(t, 3)
-    await bus.subscribe('jobs', { group: 'g', retry: { attempts: 4, backoff: backoff as Backoff } }, seen.handle)
+    await bus.subscribe(
+      'jobs',
+      { group: 'g', retry: { attempts: 4, backoff: backoff as Backoff } },
+      seen.handle,
+    )
     await bus.publish('jobs', item('late'))
     await t.until(() => seen.starts('late') === 4, 'the last attempt')
     assertNeverEarly(waits(seen, 'late'), promised as number[])
@@ -97,7 +101,10 @@ const doesNotBlock: ConformanceCase = {
 
     const firstRetry = seen.deliveries.findIndex(d => d.attempt === 2)
     assert.equal(seen.starts('fine'), 1)
-    assert.ok(seen.ids.indexOf('fine') < firstRetry, 'the event behind waited for the backoff of those before it')
+    assert.ok(
+      seen.ids.indexOf('fine') < firstRetry,
+      'the event behind waited for the backoff of those before it',
+    )
   },
 }
 
@@ -117,7 +124,10 @@ const maxElapsed: ConformanceCase = {
     assert.equal(letter?.reason, 'elapsed')
     assert.equal(letter?.attempts, seen.deliveries.length)
     assert.ok(seen.deliveries.length > 1, 'it was not retried at all')
-    assert.ok(seen.deliveries.length < 6, `${seen.deliveries.length} attempts fit into 700 ms of 200 ms waits`)
+    assert.ok(
+      seen.deliveries.length < 6,
+      `${seen.deliveries.length} attempts fit into 700 ms of 200 ms waits`,
+    )
   },
 }
 

@@ -140,7 +140,8 @@ const rules: readonly { readonly name: string; readonly classify: Rules; readonl
 
 const classifies: ConformanceCase = {
   id: 'retry.classifies@1',
-  title: 'The policy decides by the error: what is named is dead-lettered or ignored at once, the rest is retried',
+  title:
+    'The policy decides by the error: what is named is dead-lettered or ignored at once, the rest is retried',
   requires: ['subscribe.group', 'retry.durable', 'dead-letter.store'],
   covers: [63],
   permutations: rules,
@@ -195,7 +196,8 @@ const groupAlone: ConformanceCase = {
 
 const broadcast: ConformanceCase = {
   id: 'retry.broadcast@1',
-  title: 'Without a group, a failing event is tried again in memory, then dropped and counted, and others flow on',
+  title:
+    'Without a group, a failing event is tried again in memory, then dropped and counted, and others flow on',
   requires: ['subscribe.broadcast'],
   covers: [70],
   run: async t => {

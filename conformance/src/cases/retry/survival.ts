@@ -32,7 +32,8 @@ async function survives(t: CaseContext, end: (first: Bus) => Promise<void>): Pro
 
 const close: ConformanceCase = {
   id: 'retry.survives-close@1',
-  title: 'A retry that waits is neither lost nor forgotten when its process stops: another one gets it, counted on',
+  title:
+    'A retry that waits is neither lost nor forgotten when its process stops: another one gets it, counted on',
   requires: ['subscribe.group', 'retry.durable'],
   covers: [19, 59],
   run: t => survives(t, first => first.close()),
@@ -56,7 +57,11 @@ const brokerRestart: ConformanceCase = {
   run: async t => {
     const bus = await t.bus()
     const seen = failing(t, 1)
-    const subscription = await bus.subscribe('jobs', { group: 'workers', retry: after(3, 1_000) }, seen.handle)
+    const subscription = await bus.subscribe(
+      'jobs',
+      { group: 'workers', retry: after(3, 1_000) },
+      seen.handle,
+    )
     await bus.publish('jobs', item('shaky'))
     await t.until(() => subscription.stats.retried === 1, 'the first attempt to fail')
     await settled(t, subscription)
@@ -90,7 +95,8 @@ const delayedPublish: ConformanceCase = {
 
 const membersChange: ConformanceCase = {
   id: 'retry.members-change@1',
-  title: 'Members that join and leave while events wait for their retry make none get lost and none come twice',
+  title:
+    'Members that join and leave while events wait for their retry make none get lost and none come twice',
   requires: ['subscribe.group', 'retry.durable', 'settle.release'],
   covers: [111],
   run: async t => {

@@ -29,7 +29,8 @@ const budget: ConformanceCase = {
 
 const killSwitch: ConformanceCase = {
   id: 'retry.kill-switch@1',
-  title: 'A subscription whose downstream fails pauses, tries one event at a time, and goes on when it works again',
+  title:
+    'A subscription whose downstream fails pauses, tries one event at a time, and goes on when it works again',
   requires: ['subscribe.group', 'retry.durable', 'settle.release'],
   covers: [59, 94],
   run: async t => {

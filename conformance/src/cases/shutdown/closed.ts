@@ -31,7 +31,11 @@ const useAfter: ConformanceCase = {
     const bus = await t.bus()
     await bus.subscribe('jobs', { group: 'workers' }, () => {})
     await t.within(stop === 'drain' ? bus.drain() : bus.close(), 'the bus to stop')
-    await t.within(rejection((use as (bus: Bus) => Promise<unknown>)(bus), 'BUS_CLOSED'), 'the refusal', 5_000)
+    await t.within(
+      rejection((use as (bus: Bus) => Promise<unknown>)(bus), 'BUS_CLOSED'),
+      'the refusal',
+      5_000,
+    )
     assert.equal(bus.health.status, 'closed')
   },
 }
@@ -51,7 +55,7 @@ const twice: ConformanceCase = {
     assert.equal(subscription.state, 'closed')
 
     const other = await t.bus()
-    await t.within(other[Symbol.asyncDispose](), 'the disposal')
+    await t.within(Promise.resolve(other[Symbol.asyncDispose]()), 'the disposal')
     assert.equal(other.health.status, 'closed')
     const third = await t.bus()
     await t.within(Promise.all([third.drain(), third.drain(), third.close()]), 'drains and a close at once')
@@ -98,7 +102,10 @@ const leaks: ConformanceCase = {
       await t.within(bus.request(Quote, { sku: 'a' }), 'the answer')
       await t.until(() => seen.starts(`job-${cycle}`) === 2, 'the retry')
       await t.within(cycle % 2 === 0 ? bus.close() : bus.drain(), 'the bus to stop')
-      assert.deepEqual(bus.health.subscriptions.filter(s => s.state !== 'closed'), [])
+      assert.deepEqual(
+        bus.health.subscriptions.filter(s => s.state !== 'closed'),
+        [],
+      )
       assert.equal(bus.stats.publishing, 0)
       assert.equal(bus.stats.requests.pending, 0)
     }

@@ -50,7 +50,12 @@ const handsBack: ConformanceCase = {
   title: 'Events that were taken and not started go back at once, uncharged, when their member stops',
   requires: ['subscribe.group', 'settle.release'],
   covers: [102],
-  permutations: [{ name: 'drain' }, { name: 'close' }, { name: 'subscription drain' }, { name: 'subscription close' }],
+  permutations: [
+    { name: 'drain' },
+    { name: 'close' },
+    { name: 'subscription drain' },
+    { name: 'subscription close' },
+  ],
   run: async (t, { name }) => {
     const leaving = await t.bus()
     const busy = gate()
@@ -67,13 +72,20 @@ const handsBack: ConformanceCase = {
     const stopped = name.endsWith('drain') ? target.drain({ deadline: 60_000 }) : target.close()
     // Well within the lease: nobody had to find out that the member is gone.
     const others = () => names.filter(id => id !== started.ids[0])
-    await t.until(() => others().every(id => seen.starts(id) > 0), 'the others to be handled elsewhere', 15_000)
+    await t.until(
+      () => others().every(id => seen.starts(id) > 0),
+      'the others to be handled elsewhere',
+      15_000,
+    )
     busy.open()
     await t.within(stopped, 'the member to stop')
 
     assert.equal(started.deliveries.length, 1, 'a handler was started while stopping')
     for (const id of others()) assert.equal(seen.starts(id), 1, id)
-    assert.ok(seen.deliveries.every(d => d.attempt === 1), 'events were charged for their member’s stop')
+    assert.ok(
+      seen.deliveries.every(d => d.attempt === 1),
+      'events were charged for their member’s stop',
+    )
     assert.deepEqual(await staying.deadLetters('jobs', 'workers').list(), [])
   },
 }
@@ -107,14 +119,18 @@ const drainingHandler: ConformanceCase = {
 
     assert.deepEqual(asked, answer('abc'))
     const letters = await deadLettered(t, other, 'jobs', 'workers')
-    assert.deepEqual(letters.map(l => l.event?.id), ['fails'])
+    assert.deepEqual(
+      letters.map(l => l.event?.id),
+      ['fails'],
+    )
     await emptied(t, other, 'jobs', 'workers')
   },
 }
 
 const restart: ConformanceCase = {
   id: 'shutdown.restart@1',
-  title: 'A service stopped and started again goes on where it was: nothing is missing and nothing comes twice',
+  title:
+    'A service stopped and started again goes on where it was: nothing is missing and nothing comes twice',
   requires: ['subscribe.group', 'settle.release'],
   covers: [97, 120],
   run: async t => {

@@ -13,9 +13,6 @@ export async function rejection(
   assert.ok('error' in outcome, `expected ${codes.join(' or ')}, but it succeeded`)
   const { error } = outcome
   assert.ok(isBusError(error), `expected a BusError ${codes.join(' or ')}, got ${String(error)}`)
-  assert.ok(
-    codes.includes(error.code),
-    `expected ${codes.join(' or ')}, got ${error.code}: ${error.message}`,
-  )
+  assert.ok(codes.includes(error.code), `expected ${codes.join(' or ')}, got ${error.code}: ${error.message}`)
   return error
 }

@@ -14,3 +14,6 @@ export function assertSameEvent(actual: CloudEvent | null | undefined, expected:
 function comparable(event: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(event).map(([name, value]) => [name, plainBytes(value)]))
 }
+
+/** An event's attributes by any name; none when there is no event. */
+export const attributesOf = (event: CloudEvent | null | undefined): Record<string, unknown> => ({ ...event })

@@ -13,7 +13,9 @@ type Checked<T> =
   | { readonly issues: readonly { readonly message: string; readonly path?: readonly PropertyKey[] }[] }
 
 /** A schema that takes objects in which every named field has the named type, and refuses the rest. */
-export function fields<T extends object>(types: { readonly [K in keyof T]: 'string' | 'number' }): SmallSchema<T> {
+export function fields<T extends object>(
+  types: { readonly [K in keyof T]: 'string' | 'number' },
+): SmallSchema<T> {
   return schema<T>(value => {
     const given = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>
     const issues = Object.entries(types)

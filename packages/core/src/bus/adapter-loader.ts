@@ -29,9 +29,9 @@ export async function loadAdapter(url: string, own: Readonly<Record<string, From
       remedy: `start it with a scheme: ${known(own)}`,
     })
   }
-  const custom = own[scheme]
-  if (custom !== undefined) return custom(url)
-  const name = PACKAGES[scheme]
+  const custom = Object.hasOwn(own, scheme) ? own[scheme] : undefined
+  if (custom !== undefined) return assertAdapter(await custom(url), `options.adapters.${scheme}`)
+  const name = Object.hasOwn(PACKAGES, scheme) ? PACKAGES[scheme] : undefined
   if (name === undefined) {
     throw new BusError('ADAPTER_NOT_FOUND', `no adapter carries "${scheme}:"`, {
       field: 'url',
@@ -45,7 +45,7 @@ export async function loadAdapter(url: string, own: Readonly<Record<string, From
       remedy: `update ${name} to the version of @busbar/core`,
     })
   }
-  return module.adapterFromUrl(url)
+  return assertAdapter(await module.adapterFromUrl(url), name)
 }
 
 /** From where core is installed, or else from the application: package managers that isolate packages need the latter. */
@@ -80,4 +80,14 @@ const known = (own: object) =>
   [...new Set([...Object.keys(PACKAGES), ...Object.keys(own)])].map(scheme => `${scheme}:`).join(', ')
 
 /** A URL as it may be shown: without user and password. */
-export const redacted = (url: string): string => url.replace(/\/\/[^/@]*@/, '//***@')
+export const redacted = (url: string): string => url.replace(/\/\/[^/?#]*@/, '//***@')
+
+/** @throws BusError INVALID_OPTIONS */
+export function assertAdapter(value: unknown, from: string): Adapter {
+  if (typeof value === 'object' && value !== null && typeof (value as Adapter).connect === 'function')
+    return value as Adapter
+  throw new BusError('INVALID_OPTIONS', `${from}: is neither a URL nor an adapter`, {
+    field: from,
+    remedy: "use a broker's URL such as 'memory:', or an adapter such as memory()",
+  })
+}

@@ -159,7 +159,10 @@ export type Handler<T extends Target> = (delivery: DeliveryOf<T>) => unknown
 /** Undefined acks all. An array has an outcome for each item; one that is missing is retried. A throw fails all. */
 export type BatchHandler<T extends Target> = (
   deliveries: readonly DeliveryOf<T>[],
-) => void | readonly (ItemOutcome | undefined)[] | Promise<void | readonly (ItemOutcome | undefined)[]>
+) => BatchOutcome | Promise<BatchOutcome>
+
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler without a return statement returns void.
+type BatchOutcome = void | readonly (ItemOutcome | undefined)[]
 
 export interface SubscriptionStats {
   /** Deliveries held, running ones included. */
@@ -170,7 +173,7 @@ export interface SubscriptionStats {
   readonly deadLettered: number
   readonly released: number
   readonly ignored: number
-  /** Of a type no handler names. */
+  /** Acked because no handler names their type. */
   readonly unhandled: number
   readonly expired: number
   /** Dropped by a broadcast subscription after its last attempt. */
@@ -199,7 +202,10 @@ export interface BusSubscription extends AsyncDisposable {
   /** Takes no more; what runs goes on, what waits is released. The broker session stays. */
   pause(): void
   resume(): void
-  /** Takes effect at once; running handlers are not cut short. */
+  /**
+   * Takes effect at once; running handlers are not cut short. Up to the prefetch the subscription was made with.
+   * @throws BusError INVALID_OPTIONS, SUBSCRIPTION_CLOSED.
+   */
   setConcurrency(concurrency: number): void
   /** Finishes what runs, releases the rest, closes. Aborts handlers at `deadline` milliseconds (default 30,000). */
   drain(options?: { readonly deadline?: number }): Promise<void>
@@ -320,16 +326,16 @@ export interface Bus extends AsyncDisposable {
     handler: BatchHandler<T>,
   ): Promise<BusSubscription>
 
-  /** Events one by one, settled by hand. */
-  stream<const T extends Target>(
-    target: T,
-    options: ConsumeOptions,
-  ): EventStream<DeliveryOf<T> & ManualSettlement>
   /** Events in batches, each settled by hand. */
   stream<const T extends Target>(
     target: T,
     options: BatchOptions,
   ): EventStream<readonly (DeliveryOf<T> & ManualSettlement)[]>
+  /** Events one by one, settled by hand. */
+  stream<const T extends Target>(
+    target: T,
+    options: ConsumeOptions,
+  ): EventStream<DeliveryOf<T> & ManualSettlement>
 
   /**
    * Asks and waits for the answer. Never retried.

@@ -44,7 +44,7 @@ import type {
 } from './bus.ts'
 import { drainSpec, respondSpec } from './bus-options.ts'
 import { requireCapability } from './capabilities.ts'
-import { DEFAULT_DEADLINE, drainTimeout } from './subscription-handle.ts'
+import { DEFAULT_DEADLINE } from './subscription-handle.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import type { TopicRegistry } from './topic-registry.ts'
 
@@ -66,6 +66,9 @@ export interface BusParts {
 /** A handler that has been at it for this many leases is reported as stuck. */
 const STUCK_AFTER_LEASES = 10
 
+/** The least time the connection gets for its goodbye, in milliseconds. */
+const GOODBYE = 2_000
+
 /** The bus that `createBus` gives out: checks arguments, and hands each call to the part that does it. */
 export class ConnectedBus implements Bus {
   readonly adapter: string
@@ -74,6 +77,7 @@ export class ConnectedBus implements Bus {
   readonly #p: BusParts
   #phase: 'open' | 'draining' | 'closed' = 'open'
   #closing: Promise<void> | undefined
+  readonly #hurry = new AbortController()
 
   constructor(parts: BusParts) {
     this.#p = parts
@@ -106,7 +110,7 @@ export class ConnectedBus implements Bus {
         remedy: 'pass a list of entries',
       })
     }
-    entries.forEach((entry, i) => checkOptions(`publishBatch entry ${i}`, entry, batchEntrySpec))
+    for (const [i, entry] of entries.entries()) checkOptions(`publishBatch entry ${i}`, entry, batchEntrySpec)
     const sent = entries.map(entry =>
       'contract' in entry
         ? this.publish(entry.contract, entry.data, entry.options)
@@ -144,10 +148,10 @@ export class ConnectedBus implements Bus {
     return this.#p.requester.request(contract, input, options)
   }
 
-  // biome-ignore lint/suspicious/noExplicitAny: the signature in Bus gives each call its type.
   async respond(
     contract: AnyRequestContract,
     options: RespondOptions,
+    // biome-ignore lint/suspicious/noExplicitAny: the signature in Bus gives each call its type.
     responder: (request: any) => unknown,
   ): Promise<BusSubscription> {
     this.#assertOpen()
@@ -190,6 +194,7 @@ export class ConnectedBus implements Bus {
       broker,
       queue,
       topic: this.#declared(topic),
+      assertOpen: () => this.#assertNotClosed(),
       group,
       clock,
       timeout: publishTimeout,
@@ -243,6 +248,7 @@ export class ConnectedBus implements Bus {
   }
 
   async flush(): Promise<void> {
+    await this.#p.publisher.prepared()
     await this.#p.queue.flush()
   }
 
@@ -258,6 +264,7 @@ export class ConnectedBus implements Bus {
 
   close(): Promise<void> {
     // A drain that is under way is cut short: its handlers are aborted, and it ends at once.
+    this.#hurry.abort()
     if (this.#phase === 'draining')
       for (const subscription of this.#p.subscriptions.all) void subscription.close()
     this.#closing ??= this.#drain(0)
@@ -273,11 +280,12 @@ export class ConnectedBus implements Bus {
   /** With `ms` 0, a close: nothing is waited for but the adapter's goodbye. */
   async #drain(ms: number): Promise<void> {
     const { subscriptions, queue, requester, broker, clock } = this.#p
-    using deadline = deadlineIn(clock, ms)
-    using goodbye = deadlineIn(clock, Math.max(ms, 2_000))
+    const hurry = this.#hurry.signal
+    using deadline = deadlineIn(clock, ms, { signal: hurry, grace: 0 })
+    using goodbye = deadlineIn(clock, Math.max(ms, GOODBYE), { signal: hurry, grace: GOODBYE })
     this.#phase = 'draining'
     subscriptions.end()
-    let abandoned = 0
+    let timedOut: BusError | undefined
     const left = (until: number) => Math.max(0, until - clock.now())
     const end = clock.now() + ms
     // Handlers may publish and ask until they have ended, so subscriptions go first.
@@ -285,7 +293,7 @@ export class ConnectedBus implements Bus {
       Promise.all(
         subscriptions.all.map(subscription =>
           (ms === 0 ? subscription.close() : subscription.drain({ deadline: left(end) })).catch(error => {
-            if (isBusError(error, 'DRAIN_TIMEOUT')) abandoned++
+            if (isBusError(error, 'DRAIN_TIMEOUT')) timedOut ??= error
             else this.#p.onError(asBusError(error), 'drain')
           }),
         ),
@@ -294,8 +302,8 @@ export class ConnectedBus implements Bus {
     )
     let unconfirmed = 0
     if (ms > 0) {
-      await deadline.race(queue.flush(), undefined)
-      unconfirmed = queue.stats.publishing
+      await deadline.race(this.flush(), undefined)
+      unconfirmed = Math.max(queue.stats.publishing, this.#p.publisher.preparing)
     }
     this.#phase = 'closed'
     await goodbye.race(requester.close(), undefined)
@@ -304,7 +312,7 @@ export class ConnectedBus implements Bus {
       broker.close({ signal: goodbye.signal }).catch(error => this.#p.onError(asBusError(error), 'close')),
       undefined,
     )
-    if (abandoned > 0) throw drainTimeout(abandoned, ms)
+    if (timedOut !== undefined) throw timedOut
     if (unconfirmed > 0) {
       throw new BusError(
         'DRAIN_TIMEOUT',

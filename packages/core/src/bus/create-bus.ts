@@ -1,4 +1,5 @@
 import type { Adapter, AdapterContext, ConnectionState } from '../adapter/adapter.ts'
+import type { Broker } from '../adapter/broker.ts'
 import { BusError, isBusError } from '../errors/bus-error.ts'
 import type { Logger } from '../instrumentation/logger.ts'
 import { EventBuilder } from '../publishing/event-builder.ts'
@@ -7,7 +8,7 @@ import { Publisher } from '../publishing/publisher.ts'
 import { Requester } from '../requests/requester.ts'
 import { systemClock } from '../time/clock.ts'
 import { systemRandom } from '../time/random.ts'
-import { loadAdapter } from './adapter-loader.ts'
+import { assertAdapter, loadAdapter } from './adapter-loader.ts'
 import type { Bus, BusOptions } from './bus.ts'
 import { checkBusOptions } from './bus-options.ts'
 import { requireAll } from './capabilities.ts'
@@ -32,11 +33,14 @@ const defaultLogger: Logger = {
 export async function createBus(target: string | Adapter, options: BusOptions = {}): Promise<Bus> {
   checkBusOptions(options)
   const adapter =
-    typeof target === 'string' ? await loadAdapter(target, options.adapters ?? {}) : assertAdapter(target)
+    typeof target === 'string'
+      ? await loadAdapter(target, options.adapters ?? {})
+      : assertAdapter(target, 'url')
   const demands = demandsOf(options)
   requireAll(adapter.name, adapter.capabilities, demands)
 
-  const { clock = systemClock, random = systemRandom, logger = defaultLogger } = options
+  const { clock = systemClock, random = systemRandom } = options
+  const logger = guarded(options.logger ?? defaultLogger)
   const report = reporter(options, logger)
   const guard = <T>(where: string, run: () => T): T | undefined => {
     try {
@@ -67,7 +71,7 @@ export async function createBus(target: string | Adapter, options: BusOptions = 
       if (state === 'failed') report(asBusError(cause), 'connection')
     },
   }
-  const broker = await adapter.connect(context)
+  const broker = await connect(adapter, context)
   try {
     requireAll(adapter.name, broker.capabilities, demands)
     const topics = new TopicRegistry(broker, options.topology ?? 'declare')
@@ -126,6 +130,19 @@ export async function createBus(target: string | Adapter, options: BusOptions = 
   }
 }
 
+async function connect(adapter: Adapter, context: AdapterContext): Promise<Broker> {
+  try {
+    return await adapter.connect(context)
+  } catch (cause) {
+    if (isBusError(cause)) throw cause
+    throw new BusError('CONNECTION_FAILED', `the ${adapter.name} adapter could not connect`, {
+      cause,
+      retryable: true,
+      remedy: 'see the cause; check the URL, and whether the broker is up',
+    })
+  }
+}
+
 /** What the options cannot do without. */
 const demandsOf = (options: BusOptions) => [
   ...(options.requires ?? []).map((id, i) => ({ id, field: `requires.${i}` })),
@@ -135,6 +152,20 @@ const demandsOf = (options: BusOptions) => [
   ...(options.mode === undefined ? [] : [{ id: `events.${options.mode}` as const, field: 'mode' }]),
   ...(options.topology === 'verify' ? [{ id: 'topology.verify' as const, field: 'topology' }] : []),
 ]
+
+/** A logger that throws must not take with it what it was told about. */
+const guarded = (logger: Logger): Logger => {
+  const guard =
+    (level: keyof Logger): Logger['debug'] =>
+    (message, fields) => {
+      try {
+        logger[level](message, fields)
+      } catch {
+        // There is nowhere left to say so.
+      }
+    }
+  return { debug: guard('debug'), info: guard('info'), warn: guard('warn'), error: guard('error') }
+}
 
 /** The one way out for errors that nobody waits for. It must not fail itself. */
 function reporter(options: BusOptions, logger: Logger): (error: BusError, where: string) => void {
@@ -150,15 +181,6 @@ function reporter(options: BusOptions, logger: Logger): (error: BusError, where:
       logger.error('onError itself threw', { cause })
     }
   }
-}
-
-function assertAdapter(target: unknown): Adapter {
-  if (typeof target === 'object' && target !== null && typeof (target as Adapter).connect === 'function')
-    return target as Adapter
-  throw new BusError('INVALID_OPTIONS', 'createBus: url: is neither a URL nor an adapter', {
-    field: 'url',
-    remedy: "pass a broker's URL such as 'memory:', or an adapter such as memory()",
-  })
 }
 
 const asBusError = (error: unknown): BusError =>

@@ -1,5 +1,5 @@
 import type { SubscriptionSpec } from '../adapter/subscription.ts'
-import type { Engine } from '../consuming/engine.ts'
+import type { Abandoned, Engine } from '../consuming/engine.ts'
 import { BusError } from '../errors/bus-error.ts'
 import { checkOptions, number, object, required } from '../options/index.ts'
 import type { BusSubscription, SubscriptionState, SubscriptionStats } from './bus.ts'
@@ -51,7 +51,7 @@ export class BusSubscriptionHandle implements BusSubscription {
     const deadline = options.deadline ?? DEFAULT_DEADLINE
     const abandoned = await this.engine.drain(deadline)
     this.#onClosed()
-    if (abandoned > 0) throw drainTimeout(abandoned, deadline)
+    if (abandoned.running + abandoned.unsettled > 0) throw drainTimeout(abandoned, deadline)
   }
 
   async close(): Promise<void> {
@@ -64,13 +64,16 @@ export class BusSubscriptionHandle implements BusSubscription {
   }
 }
 
-export const drainTimeout = (abandoned: number, deadline: number) =>
-  new BusError(
-    'DRAIN_TIMEOUT',
-    `${abandoned} handlers had not ended after ${deadline} ms; they were aborted`,
-    {
-      retryable: false,
-      remedy:
-        "their events go back to their groups; pass the handler's signal on, or allow a longer deadline",
-    },
-  )
+export const drainTimeout = ({ running, unsettled }: Abandoned, deadline: number) =>
+  running > 0
+    ? new BusError(
+        'DRAIN_TIMEOUT',
+        `${running} handlers had not ended after ${deadline} ms; they were aborted`,
+        {
+          remedy:
+            "their events go back to their groups; pass the handler's signal on, or allow a longer deadline",
+        },
+      )
+    : new BusError('DRAIN_TIMEOUT', `${unsettled} events could not be settled within ${deadline} ms`, {
+        remedy: 'they come again, though handled: see whether the broker was reachable',
+      })

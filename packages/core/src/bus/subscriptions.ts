@@ -3,11 +3,12 @@ import type { CapabilityId } from '../adapter/capabilities.ts'
 import type { StartPosition, Subscription, SubscriptionSpec } from '../adapter/subscription.ts'
 import { BatchProcessor } from '../consuming/batch-processor.ts'
 import { type DispatchTable, dispatchTable } from '../consuming/dispatch-table.ts'
-import { Engine, type EngineOptions, type Processor } from '../consuming/engine.ts'
+import { Engine, type EngineOptions } from '../consuming/engine.ts'
 import { EventProcessor } from '../consuming/event-processor.ts'
 import { eventStream, StreamProcessor } from '../consuming/event-stream.ts'
 import { Preparation } from '../consuming/preparation.ts'
 import type { PreparedDelivery } from '../consuming/prepared-delivery.ts'
+import type { Processor } from '../consuming/processor.ts'
 import { gateFor, type SuspectGate } from '../consuming/suspect-gate.ts'
 import { isPattern } from '../contracts/index.ts'
 import { BusError, issuesError } from '../errors/bus-error.ts'
@@ -91,6 +92,7 @@ export class Subscriptions {
       handler: handler as (delivery: PreparedDelivery) => unknown,
       middleware: this.#o.middleware,
       instrumentation: this.#o.instrumentation,
+      guard: this.#o.guard,
     })
     return this.#openEvents(plan, processor)
   }
@@ -116,7 +118,7 @@ export class Subscriptions {
       preparation,
       batch === undefined ? { max: 1, wait: 0 } : { max: batch.max, wait: batch.wait ?? 0 },
     )
-    const opening = this.#openEvents(plan, processor).then(handle => handle.engine)
+    const opening = this.#openEvents(plan, processor)
     // The error is thrown by ready() and by the iteration; until one of them is called it must not end the process.
     opening.catch(() => {})
     return eventStream<unknown>(
@@ -290,6 +292,7 @@ export class Subscriptions {
       await broker.subscribe(spec, engineOn)
     } catch (error) {
       this.#taken.delete(taken)
+      engine?.discard()
       throw error
     }
     if (engine === undefined) throw new BusError('INTERNAL', 'the adapter subscribed without making a sink')

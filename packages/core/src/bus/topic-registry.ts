@@ -144,12 +144,20 @@ function assertSame(known: Topic, other: Topic): void {
       remedy: "pass a name, or a value made by topic('name', …)",
     })
   }
-  for (const field of ['ordered', 'partitions', 'address'] as const) {
-    if (known[field] === other[field]) continue
+  const text = (topic: Topic, field: (typeof DECLARED)[number]) => JSON.stringify(topic[field]) ?? 'none'
+  for (const field of DECLARED) {
+    if (text(known, field) === text(other, field)) continue
     throw new BusError(
       'TOPIC_CONFLICT',
-      `topic "${known.name}" is declared with ${field} ${String(known[field])} and with ${field} ${String(other[field])}`,
+      `topic "${known.name}" is declared with ${field} ${text(known, field)} and with ${field} ${text(other, field)}`,
       { field, remedy: 'declare each topic once, export it, and use that value everywhere' },
     )
   }
+  if (known.decode === other.decode) return
+  throw new BusError('TOPIC_CONFLICT', `topic "${known.name}" is declared with two decode hooks`, {
+    field: 'decode',
+    remedy: 'declare each topic once, export it, and use that value everywhere',
+  })
 }
+
+const DECLARED = ['ordered', 'partitions', 'address', 'retention'] as const

@@ -42,7 +42,7 @@ export interface HeaderBinding {
 export function headerBinding(options: HeaderBindingOptions): HeaderBinding {
   const names = headerNames(options)
   const contentTypeHeader = options.contentType === 'property' ? undefined : options.contentType.header
-  const contentTypeIsAttribute = options.dataContentType === 'content-type'
+  const contentTypeOfData = options.dataContentType === 'content-type'
   const encode = options.values === 'plain' ? (value: string) => value : percentEncode
   const decode =
     options.values === 'plain'
@@ -73,11 +73,12 @@ export function headerBinding(options: HeaderBindingOptions): HeaderBinding {
   function writeBinary(envelope: Envelope): BoundMessage {
     const { attributes, body, meta } = envelope
     const headers: ForeignHeader[] = []
-    const contentType = contentTypeIsAttribute ? attributes.datacontenttype : undefined
-    if (contentType !== undefined && contentTypeHeader !== undefined)
+    const contentType = contentTypeOfData ? attributes.datacontenttype : undefined
+    if (contentType !== undefined && contentTypeHeader !== undefined) {
       headers.push([contentTypeHeader, contentType])
+    }
     for (const name of Object.keys(attributes)) {
-      if (contentTypeIsAttribute && name === 'datacontenttype') continue
+      if (contentTypeOfData && name === 'datacontenttype') continue
       headers.push([names.ofAttribute(name), encode(attributes[name] ?? '')])
     }
     // Where nothing and empty data look the same, empty data says what it is.
@@ -99,21 +100,17 @@ export function headerBinding(options: HeaderBindingOptions): HeaderBinding {
     const raw = headerText(value, options.attributeBytes)
     const text = raw === undefined ? undefined : decode(raw)
     if (text === undefined) {
-      if (value !== null && value !== undefined)
-        found.issues = [...found.issues, undecodable(name, options.values)]
+      if (value !== null && value !== undefined) found.issues.push(undecodable(name, options.values))
     } else if (!Object.hasOwn(found.attributes, name)) {
       setAttribute(found.attributes, name, text)
       found.count++
     } else if (found.attributes[name] !== text) {
       // Two readers could take different ones; that is how a message slips past a check.
-      found.issues = [
-        ...found.issues,
-        {
-          field: name,
-          problem: 'is there twice, with different values',
-          remedy: 'let the sender write each attribute once',
-        },
-      ]
+      found.issues.push({
+        field: name,
+        problem: 'is there twice, with different values',
+        remedy: 'let the sender write each attribute once',
+      })
     }
   }
 
@@ -150,7 +147,7 @@ export function headerBinding(options: HeaderBindingOptions): HeaderBinding {
       contentType: message.contentType,
       contentTypeAt: -1,
       contentTypeName: '',
-      issues: NO_ISSUES,
+      issues: [],
     }
     for (const header of message.headers) readHeader(found, names.roleOf(header[0]), header)
     const mode = contentMode(found.contentType)
@@ -162,7 +159,7 @@ export function headerBinding(options: HeaderBindingOptions): HeaderBinding {
     }
     if (found.issues.length > 0) throw issuesError('DECODE_FAILED', 'not a valid CloudEvent', found.issues)
     if (found.contentType !== undefined) {
-      if (contentTypeIsAttribute) found.attributes.datacontenttype = found.contentType
+      if (contentTypeOfData) found.attributes.datacontenttype = found.contentType
       // Where the content type only marks the mode, any other value is somebody else's header.
       else if (found.contentTypeAt >= 0) {
         found.headers.splice(found.contentTypeAt, 0, [found.contentTypeName, found.contentType])
@@ -189,8 +186,6 @@ export function headerBinding(options: HeaderBindingOptions): HeaderBinding {
   }
 }
 
-const NO_ISSUES: readonly Issue[] = []
-
 /** What one pass over the headers collects. */
 interface Found {
   readonly attributes: Record<string, string>
@@ -201,7 +196,7 @@ interface Found {
   /** Where among the foreign headers the content type stood; -1 when it was not a header. */
   contentTypeAt: number
   contentTypeName: string
-  issues: readonly Issue[]
+  readonly issues: Issue[]
 }
 
 /** Attributes beside a structured document are copies for routers, and are dropped: the document is the event. */

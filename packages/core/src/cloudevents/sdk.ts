@@ -11,11 +11,12 @@ import type { CloudEvent, CloudEventInput } from './event.ts'
  * @throws BusError `INVALID_EVENT` when the event is not valid.
  */
 export function toSdk<T = unknown>(event: CloudEventInput<T>): SdkCloudEvent<T> {
-  const { data, body } = { data: event.data, body: encodeEvent(event).body }
+  const { body } = encodeEvent(event)
   const attributes = canonicalAttributes(event, [])
-  const bytes = event.data_base64 === undefined || event.data_base64 === null ? data : body
+  const inBase64 = event.data_base64 !== undefined && event.data_base64 !== null
+  const data = inBase64 ? (body as T) : event.data
   // Validated above; the SDK's own check refuses some valid events.
-  return new SdkCloudEvent<T>({ ...attributes, ...(bytes === undefined ? {} : { data: bytes as T }) }, false)
+  return new SdkCloudEvent<T>({ ...attributes, ...(data === undefined ? {} : { data }) }, false)
 }
 
 /**

@@ -9,16 +9,20 @@ const NONE: readonly Issue[] = []
  * @returns every finding; empty when the attributes are those of a valid event. Never throws.
  */
 export function validateAttributes(attributes: Readonly<Record<string, string>>): readonly Issue[] {
-  let issues = NONE
+  let issues: Issue[] | undefined
   for (const name of REQUIRED_ATTRIBUTES) {
-    if (attributes[name] === undefined) issues = [...issues, missingIssue(name)]
+    if (attributes[name] !== undefined) continue
+    issues ??= []
+    issues.push(missingIssue(name))
   }
   for (const name of Object.keys(attributes)) {
     const value = attributes[name]
     const issue = value === undefined ? undefined : attributeIssue(name, value)
-    if (issue !== undefined) issues = [...issues, issue]
+    if (issue === undefined) continue
+    issues ??= []
+    issues.push(issue)
   }
-  return issues
+  return issues ?? NONE
 }
 
 /**

@@ -1,9 +1,9 @@
 import { BusError } from '../errors/bus-error.ts'
 import type { ItemOutcome } from './delivery.ts'
-import type { Processor } from './engine.ts'
 import type { Held } from './held.ts'
 import type { Preparation } from './preparation.ts'
 import { PreparedDelivery } from './prepared-delivery.ts'
+import type { Processor } from './processor.ts'
 import { HANDLED, type Verdict } from './verdict.ts'
 
 /** Several events, one handler call, an outcome for each event. */
@@ -39,14 +39,14 @@ export class BatchProcessor implements Processor {
     }
     if (ready.length === 0) return
     const verdicts = await this.#verdicts(ready)
-    ready.forEach((delivery, i) => settle(PreparedDelivery.heldOf(delivery), verdicts(i)))
+    for (const [i, delivery] of ready.entries()) settle(PreparedDelivery.heldOf(delivery), verdicts(i))
   }
 
   async #verdicts(deliveries: readonly PreparedDelivery[]): Promise<(i: number) => Verdict> {
     const failed = (i: number, error: unknown) =>
       this.#preparation.failed(PreparedDelivery.heldOf(deliveries[i] as PreparedDelivery), error)
     try {
-      const outcomes = (await this.#handler(deliveries)) as void | readonly (ItemOutcome | undefined)[]
+      const outcomes = (await this.#handler(deliveries)) as readonly (ItemOutcome | undefined)[] | undefined
       if (outcomes === undefined) return () => HANDLED
       if (!Array.isArray(outcomes)) return i => failed(i, badOutcomes('is neither undefined nor an array'))
       return i => {

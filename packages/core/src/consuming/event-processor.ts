@@ -1,10 +1,10 @@
 import type { Instrumentation } from '../instrumentation/instrumentation.ts'
 import type { HandleMiddleware } from '../instrumentation/middleware.ts'
-import type { Processor } from './engine.ts'
 import { runHandling } from './handling-context.ts'
 import type { Held } from './held.ts'
 import type { Preparation } from './preparation.ts'
 import { PreparedDelivery } from './prepared-delivery.ts'
+import type { Processor } from './processor.ts'
 import { HANDLED, type Verdict } from './verdict.ts'
 
 export interface EventProcessorOptions {
@@ -12,7 +12,11 @@ export interface EventProcessorOptions {
   readonly handler: (delivery: PreparedDelivery) => unknown
   readonly middleware: readonly HandleMiddleware[]
   readonly instrumentation: Instrumentation | undefined
+  readonly guard: Guard
 }
+
+/** Runs a hook, and reports what it throws. */
+type Guard = <T>(where: string, run: () => T) => T | undefined
 
 /** One event, one handler call. A handler that returns no promise costs none. */
 export class EventProcessor implements Processor {
@@ -25,6 +29,7 @@ export class EventProcessor implements Processor {
     this.#preparation = options.preparation
     this.#call = withInstrumentation(
       options.instrumentation,
+      options.guard,
       withMiddleware(options.middleware, options.handler),
     )
   }
@@ -87,12 +92,40 @@ export function withMiddleware<D extends PreparedDelivery>(
   }
 }
 
+/**
+ * Lets the hook run the handler, and goes by the handler alone: a hook that throws, forgets to run it or does not hand its
+ * promise back changes nothing about the event.
+ */
 export function withInstrumentation<D extends PreparedDelivery>(
   instrumentation: Instrumentation | undefined,
+  guard: Guard,
   call: (delivery: D) => unknown,
 ): (delivery: D) => unknown {
-  const handle = instrumentation?.handle
-  return handle === undefined
-    ? call
-    : delivery => handle.call(instrumentation, delivery, () => call(delivery))
+  if (instrumentation?.handle === undefined) return call
+  return delivery => {
+    let outcome: { readonly value: unknown } | { readonly error: unknown } | undefined
+    const run = () => {
+      if (outcome === undefined) {
+        try {
+          outcome = { value: call(delivery) }
+        } catch (error) {
+          outcome = { error }
+        }
+      }
+      if ('error' in outcome) throw outcome.error
+      return outcome.value
+    }
+    try {
+      const observed = instrumentation.handle?.(delivery, run)
+      // What the hook makes of a failed handler is its own affair; as a rule it rejects with the handler's error.
+      if (isThenable(observed)) observed.then(undefined, () => {})
+    } catch (error) {
+      if (outcome === undefined || !('error' in outcome) || outcome.error !== error) {
+        guard('instrumentation.handle', () => {
+          throw error
+        })
+      }
+    }
+    return run()
+  }
 }

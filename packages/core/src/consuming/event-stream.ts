@@ -1,10 +1,11 @@
-import type { EventStream } from '../bus/bus.ts'
+import type { BusSubscription, EventStream, SubscriptionStats } from '../bus/bus.ts'
 import { BusError } from '../errors/bus-error.ts'
 import type { ManualSettlement } from './delivery.ts'
-import type { Engine, Processor } from './engine.ts'
+import type { Engine } from './engine.ts'
 import type { Held } from './held.ts'
 import type { Preparation } from './preparation.ts'
 import { PreparedDelivery } from './prepared-delivery.ts'
+import type { Processor } from './processor.ts'
 import { HANDLED, RELEASE, type Verdict } from './verdict.ts'
 
 /** A delivery settled by its reader. */
@@ -44,7 +45,8 @@ export class StreamDelivery extends PreparedDelivery implements ManualSettlement
 
   async deadLetter(reason: string | Error): Promise<void> {
     const error = typeof reason === 'string' ? new BusError('REJECTED', reason) : reason
-    await this.#once({ kind: 'dead', reason: 'rejected', error })
+    const verdict = this.#preparation?.dead('rejected', error)
+    if (verdict !== undefined) await this.#once(verdict)
   }
 
   release(): Promise<void> {
@@ -61,7 +63,8 @@ export class StreamDelivery extends PreparedDelivery implements ManualSettlement
         held.onGone = resolve
       })
       settle(verdict)
-      if (held.state === 'gone') held.onGone?.()
+      // Closed before, or a broadcast whose retry never leaves this process: there is nothing to wait for.
+      if (held.state === 'gone' || held.state === 'waiting') held.onGone?.()
     }
     return this.#over
   }
@@ -75,6 +78,7 @@ export class StreamProcessor implements Processor {
   readonly batchWait: number
   readonly #preparation: Preparation
   readonly #readers: ((result: Batch | undefined) => void)[] = []
+  #ended = false
 
   constructor(preparation: Preparation, batch: { readonly max: number; readonly wait: number }) {
     this.#preparation = preparation
@@ -91,11 +95,14 @@ export class StreamProcessor implements Processor {
     return this.#preparation.inspect(held)
   }
 
+  /** The next batch, or undefined at the end. */
   next(): Promise<Batch | undefined> {
+    if (this.#ended) return Promise.resolve(undefined)
     return new Promise(resolve => this.#readers.push(resolve))
   }
 
   end(): void {
+    this.#ended = true
     for (const reader of this.#readers.splice(0)) reader(undefined)
   }
 
@@ -132,27 +139,27 @@ export class StreamProcessor implements Processor {
   }
 }
 
+/** The subscription behind a stream. */
+type OpenStream = BusSubscription & { readonly engine: Engine }
+
 /** The async iteration over a {@link StreamProcessor}. */
 export function eventStream<D>(
-  opening: Promise<Engine>,
+  opening: Promise<OpenStream>,
   processor: StreamProcessor,
   pick: (batch: Batch) => D,
-  emptyStats: Engine['stats'],
+  emptyStats: SubscriptionStats,
 ): EventStream<D> {
-  let engine: Engine | undefined
+  let open: OpenStream | undefined
   let closing: Promise<void> | undefined
   opening.then(
     opened => {
-      engine = opened
+      open = opened
     },
     () => {},
   )
   const close = (): Promise<void> => {
     closing ??= opening.then(
-      opened => {
-        processor.end()
-        return opened.close()
-      },
+      opened => opened.close(),
       () => processor.end(),
     )
     return closing
@@ -160,18 +167,18 @@ export function eventStream<D>(
   return {
     ready: async () => void (await opening),
     get stats() {
-      return engine?.stats ?? emptyStats
+      return open?.stats ?? emptyStats
     },
     close,
     [Symbol.asyncDispose]: close,
     [Symbol.asyncIterator]: () => ({
       async next(): Promise<IteratorResult<D>> {
         const opened = await opening
-        if (closing !== undefined || opened.publicState === 'closed' || opened.publicState === 'draining') {
+        if (closing !== undefined || opened.state === 'closed' || opened.state === 'draining') {
           return { done: true, value: undefined }
         }
         const batch = processor.next()
-        opened.pump()
+        opened.engine.pump()
         const deliveries = await batch
         return deliveries === undefined
           ? { done: true, value: undefined }

@@ -7,6 +7,8 @@ export type HeldState =
   | 'running'
   /** Its settlement is with the adapter. */
   | 'settling'
+  /** Not settled on purpose: it stays with the broker, and comes back when the subscription closes. */
+  | 'left'
   /** Settled, or no longer ours. */
   | 'gone'
 
@@ -19,10 +21,14 @@ export class Held {
   startedAt = 0
   /** Attempts that failed in this process without leaving it (broadcast subscriptions retry in memory). */
   localFailures = 0
+  /** Retried or released by its own verdict: those of its key must not pass it while it is on its way back. */
+  comesBack = false
   /** Handled alone, its start recorded: see `SuspectGate`. */
   suspect = false
   /** Settled before its handler ran: a request, which nobody may handle twice. */
   settledFirst = false
+  /** Called when it is taken out of its queue, by the one that queued it elsewhere. */
+  onWithdrawn: (() => void) | undefined
   /** Called when it is settled or lost, for those who wait for it. */
   onGone: (() => void) | undefined
   /** Whether the adapter still recognises us as the owner. */

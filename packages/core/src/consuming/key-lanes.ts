@@ -30,6 +30,11 @@ export class KeyLanes {
     return index === 0 ? lane[0] : undefined
   }
 
+  /** Whether it may start as far as its key is concerned. */
+  isFirst(held: Held): boolean {
+    return this.#lanes.get(laneKey(held))?.[0] === held
+  }
+
   /** Those of its key behind a delivery, in order. */
   followers(held: Held): readonly Held[] {
     const lane = this.#lanes.get(laneKey(held)) ?? []

@@ -5,7 +5,7 @@ import { assertValidEnvelope } from '../cloudevents/validate.ts'
 import { readExtensions, validate } from '../contracts/index.ts'
 import { BusError, isBusError, issuesError } from '../errors/bus-error.ts'
 import { expiryOf } from '../publishing/expiry.ts'
-import { decide, type ResolvedPolicy } from '../retry/index.ts'
+import { type DeadLetterReason, decide, type ResolvedPolicy } from '../retry/index.ts'
 import type { Clock } from '../time/clock.ts'
 import type { Random } from '../time/random.ts'
 import type { DispatchTable, Route } from './dispatch-table.ts'
@@ -48,7 +48,7 @@ export class Preparation {
   /** The attempt check, before anything of the delivery runs. */
   inspect(held: Held): 'run' | 'suspect' | Verdict {
     const { delivery } = held
-    if (this.#o.group === undefined || held.suspect) return 'run'
+    if (this.#o.group === undefined) return 'run'
     const { attempts } = this.#policyOf(delivery.envelope)
     if (delivery.marks > 0) return { kind: 'dead', reason: 'crashed', error: crashed() }
     if (delivery.failures >= attempts) return { kind: 'dead', reason: 'attempts-exhausted', error: undefined }
@@ -76,7 +76,7 @@ export class Preparation {
         return new PreparedDelivery(held, envelope, data, extensions.values, this.#o.group)
       return this.#validated(held, envelope, route, data, extensions.values)
     } catch (error) {
-      return { kind: 'dead', reason: 'undecodable', error }
+      return this.dead('undecodable', error)
     }
   }
 
@@ -194,8 +194,21 @@ export class Preparation {
       `data of "${envelope.attributes.type}" breaks its schema`,
       issues,
     )
-    if (this.#o.group !== undefined) return { kind: 'dead', reason: 'schema-violation', error }
-    this.#o.onError(error, 'broadcast')
+    return this.dead('schema-violation', error)
+  }
+
+  /** Into the dead-letter queue; a broadcast subscription has none, and drops. */
+  dead(reason: DeadLetterReason, error: unknown): Verdict {
+    if (this.#o.group !== undefined) return { kind: 'dead', reason, error }
+    const { name } = this.#o.table
+    this.#o.onError(
+      isBusError(error)
+        ? error
+        : new BusError('REJECTED', `an event of the broadcast subscription "${name}" is dropped: ${reason}`, {
+            cause: error,
+          }),
+      'broadcast',
+    )
     return DROPPED
   }
 }

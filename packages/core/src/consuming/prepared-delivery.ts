@@ -54,7 +54,11 @@ export class PreparedDelivery implements TypedDelivery {
   }
 
   get headers(): readonly ForeignHeader[] {
-    return this.#envelope.headers
+    // A copy, for the same reason as the body's.
+    return this.#envelope.headers.map(([name, value]) => [
+      name,
+      typeof value === 'string' ? value : new Uint8Array(value),
+    ])
   }
 
   get body(): Uint8Array | null {

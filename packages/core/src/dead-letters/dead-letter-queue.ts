@@ -34,6 +34,8 @@ export interface DeadLetterQueueOptions {
   readonly group: string
   readonly clock: Clock
   readonly timeout: number
+  /** @throws BusError BUS_CLOSED */
+  readonly assertOpen: () => void
 }
 
 /** One topic and group's dead letters. Walks sessions of the adapter, oldest first. */
@@ -47,6 +49,7 @@ export class DeadLetterQueue implements DeadLetters {
   async list(
     options: { readonly limit?: number; readonly filter?: DeadLetterFilter } = {},
   ): Promise<readonly DeadLetter[]> {
+    this.#o.assertOpen()
     checkOptions('deadLetters.list options', options, listSpec)
     const { limit = PAGE, filter } = options
     const found: DeadLetter[] = []
@@ -76,16 +79,18 @@ export class DeadLetterQueue implements DeadLetters {
   }
 
   async redrive(options: Parameters<DeadLetters['redrive']>[0] = {}): Promise<RedriveProgress> {
+    this.#o.assertOpen()
     checkOptions('deadLetters.redrive options', options, redriveSpec)
     const { filter, limit = Number.POSITIVE_INFINITY, rate, onProgress } = options
-    if (filter !== undefined || limit !== Number.POSITIVE_INFINITY) this.#requireSelective('filter')
+    if (filter !== undefined) this.#requireSelective('filter')
+    else if (limit !== Number.POSITIVE_INFINITY) this.#requireSelective('limit')
     let redriven = 0
     let kept = 0
     const startedAt = this.#o.clock.now()
     await this.#walk(async (items, session) => {
       const chosen: DeadItem[] = []
       for (const item of items) {
-        options.signal?.throwIfAborted()
+        if (options.signal?.aborted) throw abortedBy(options.signal)
         if (redriven + chosen.length >= limit) break
         if (filter !== undefined && !filter(this.#letter(item))) continue
         if (item.envelope === null) {
@@ -113,6 +118,7 @@ export class DeadLetterQueue implements DeadLetters {
   }
 
   async purge(options: { readonly filter?: DeadLetterFilter } = {}): Promise<number | null> {
+    this.#o.assertOpen()
     checkOptions('deadLetters.purge options', options, purgeSpec)
     const { filter } = options
     const { topic, group } = this.#o
@@ -184,7 +190,7 @@ export class DeadLetterQueue implements DeadLetters {
     await new Promise<void>((resolve, reject) => {
       const onAbort = () => {
         timer.cancel()
-        reject(aborted?.reason)
+        reject(abortedBy(aborted))
       }
       const timer = clock.setTimer(
         wait,
@@ -255,3 +261,9 @@ function assertRemoved(result: SettlementResult): void {
     remedy: 'it may be there twice now: look at list() before redriving again',
   })
 }
+
+const abortedBy = (signal: AbortSignal | undefined) =>
+  new BusError('ABORTED', 'the redrive was aborted by its caller', {
+    cause: signal?.reason,
+    remedy: 'what was redriven so far is gone from the queue, the rest is still there',
+  })

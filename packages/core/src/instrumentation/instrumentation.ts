@@ -18,7 +18,10 @@ export interface Instrumentation {
     readonly event: CloudEventInput
     readonly headers: [string, string | Uint8Array][]
   }): ((end: Ended) => void) | undefined
-  /** A handler starts. `run` calls it, so that a tracer can make its span the active one. */
+  /**
+   * A handler of `subscribe` starts (batch handlers and streams have none for a single delivery). `run` calls it, so that a
+   * tracer can make its span the active one, and returns what it returns.
+   */
   handle?(delivery: TypedDelivery, run: () => unknown): unknown
   settled?(info: {
     readonly topic: string

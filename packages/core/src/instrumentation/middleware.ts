@@ -16,5 +16,8 @@ export type PublishMiddleware = (
   next: () => Promise<PublishReceipt>,
 ) => Promise<PublishReceipt>
 
-/** Wraps every handler; what it throws counts as the handler's. It must call `next` once, and return after it. */
+/**
+ * Wraps the handlers of `subscribe`; what it throws counts as the handler's. It must call `next` once, and return after it.
+ * Batch handlers and streams are not wrapped: they have no single delivery.
+ */
 export type HandleMiddleware = (delivery: TypedDelivery, next: () => Promise<unknown>) => Promise<unknown>

@@ -10,7 +10,12 @@ const header = custom(
     typeof value[0] === 'string' &&
     (typeof value[1] === 'string' || value[1] instanceof Uint8Array),
 )
-const attributes = custom('an object of attributes', value => typeof value === 'object' && value !== null)
+/** The contract sets these. */
+const FIXED = ['specversion', 'type', 'datacontenttype', 'dataschema', 'data', 'data_base64']
+const attributes = custom(
+  `an object of attributes without ${FIXED.join(', ')}, which the contract sets`,
+  value => typeof value === 'object' && value !== null && !FIXED.some(name => name in value),
+)
 
 export const publishOptionsSpec = object({
   delay: milliseconds(),

@@ -99,7 +99,10 @@ export class PublishQueue {
 
   /** Resolves when everything enqueued so far has settled. */
   async flush(): Promise<void> {
-    while (this.#live.size > 0) await new Promise<void>(resolve => this.#flushWaiters.push(resolve))
+    const upTo = this.#order
+    // In the order of their calls, so the oldest is first.
+    const oldest = () => this.#live.values().next().value?.order ?? Number.POSITIVE_INFINITY
+    while (oldest() <= upTo) await new Promise<void>(resolve => this.#flushWaiters.push(resolve))
   }
 
   /** The link is back: what waits for its next try goes now. */
@@ -274,7 +277,7 @@ export class PublishQueue {
     while (this.#waiting.length > 0 && this.#fits(this.#waiting.peek()?.size ?? 0)) {
       this.#admit(this.#waiting.shift() as PublishEntry)
     }
-    if (this.#live.size === 0) for (const wake of this.#flushWaiters.splice(0)) wake()
+    if (this.#flushWaiters.length > 0) for (const wake of this.#flushWaiters.splice(0)) wake()
   }
 
   #release(entry: PublishEntry): void {

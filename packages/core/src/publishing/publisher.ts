@@ -7,7 +7,7 @@ import { encodeEvent } from '../cloudevents/encode.ts'
 import type { CloudEventInput } from '../cloudevents/event.ts'
 import { type AnyEventContract, type InputOf, type Topic, validate } from '../contracts/index.ts'
 import { BusError, issuesError } from '../errors/bus-error.ts'
-import type { Instrumentation } from '../instrumentation/instrumentation.ts'
+import type { Ended, Instrumentation } from '../instrumentation/instrumentation.ts'
 import type { PublishContext, PublishMiddleware } from '../instrumentation/middleware.ts'
 import { partitionOf } from '../names/index.ts'
 import { checkOptions } from '../options/index.ts'
@@ -36,6 +36,8 @@ const NO_OPTIONS: PublishOptions = Object.freeze({})
 /** From what a caller passes to a message in the publish queue. Stays synchronous as long as nothing has to be waited for. */
 export class Publisher {
   readonly #o: PublisherOptions
+  /** Publishes that wait for something before they can be queued. */
+  readonly #preparing = new Set<Promise<unknown>>()
   #roundRobin = 0
 
   constructor(options: PublisherOptions) {
@@ -103,7 +105,24 @@ export class Publisher {
     const provisioning = this.#o.topics.ensure(state)
     if (provisioning === undefined && validation === undefined && !(state.topic.ordered && state.queued))
       return send()
-    return state.after(Promise.all([provisioning, validation]), send)
+    return this.#track(state.after(Promise.all([provisioning, validation]), send))
+  }
+
+  /** Resolves when everything published so far is in the queue, or has failed before. */
+  async prepared(): Promise<void> {
+    await Promise.allSettled([...this.#preparing])
+  }
+
+  /** How many have not come as far as the queue. */
+  get preparing(): number {
+    return this.#preparing.size
+  }
+
+  #track(publish: Promise<PublishReceipt>): Promise<PublishReceipt> {
+    this.#preparing.add(publish)
+    const done = () => this.#preparing.delete(publish)
+    publish.then(done, done)
+    return publish
   }
 
   #dispatch(
@@ -134,7 +153,7 @@ export class Publisher {
       }
       return next(context, () => run(i + 1))
     }
-    return run(0)
+    return this.#track(run(0))
   }
 
   #send(
@@ -151,14 +170,18 @@ export class Publisher {
     const ended = this.#o.guard('instrumentation.publish', () =>
       instrumentation.publish?.({ topic: state.topic.name, built, event, headers: copy }),
     )
-    const sent = this.#enqueue(state, event, key, options, copy)
-    if (ended !== undefined) {
+    const end = (outcome: Ended) => this.#o.guard('instrumentation.publish', () => ended?.(outcome))
+    try {
+      const sent = this.#enqueue(state, event, key, options, copy)
       sent.then(
-        () => this.#o.guard('instrumentation.publish', () => ended({ ok: true })),
-        error => this.#o.guard('instrumentation.publish', () => ended({ ok: false, error })),
+        () => end({ ok: true }),
+        error => end({ ok: false, error }),
       )
+      return sent
+    } catch (error) {
+      end({ ok: false, error })
+      throw error
     }
-    return sent
   }
 
   #enqueue(
@@ -235,7 +258,16 @@ function assertValid(contract: AnyEventContract, result: Awaited<ReturnType<type
 }
 
 function keyFrom(contract: AnyEventContract, data: unknown): string {
-  const key: unknown = contract.key?.(data)
+  let key: unknown
+  try {
+    key = contract.key?.(data)
+  } catch (cause) {
+    throw new BusError('KEY_REQUIRED', `the key function of "${contract.type}" threw`, {
+      field: 'key',
+      cause,
+      remedy: 'mend it, or pass options.key',
+    })
+  }
   if (typeof key === 'string') return key
   throw new BusError(
     'KEY_REQUIRED',

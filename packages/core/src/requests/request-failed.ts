@@ -1,3 +1,4 @@
+import type { AnyRequestContract, Schema } from '../contracts/index.ts'
 import { BusError } from '../errors/bus-error.ts'
 
 /** The responder answered with a failure that the contract declares. Tell it apart with `contract.isFailure(error, name)`. */
@@ -28,3 +29,7 @@ export class DeclaredFailure extends BusError {
     this.data = data
   }
 }
+
+/** The schema of a declared failure. The name may come off the wire: `constructor` is none. */
+export const failureSchema = (contract: AnyRequestContract, failure: string): Schema | undefined =>
+  Object.hasOwn(contract.errors, failure) ? contract.errors[failure] : undefined

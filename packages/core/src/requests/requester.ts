@@ -16,7 +16,7 @@ import type { EventBuilder } from '../publishing/event-builder.ts'
 import { OutgoingMessage } from '../publishing/outgoing-message.ts'
 import type { PublishQueue } from '../publishing/publish-queue.ts'
 import type { Clock } from '../time/clock.ts'
-import { RequestFailed } from './request-failed.ts'
+import { failureSchema, RequestFailed } from './request-failed.ts'
 
 const DEFAULT_TIMEOUT = 10_000
 
@@ -223,7 +223,7 @@ export class Requester {
       })
     }
     const failure = status === 'failure' ? envelope.meta[META.errorCode] : undefined
-    const schema = failure === undefined ? contract.output : contract.errors[failure]
+    const schema = failure === undefined ? contract.output : failureSchema(contract, failure)
     if (schema === undefined) throw bad(`is the failure "${failure}", which the contract does not declare`)
     const checked = await validate(schema, data, failure === undefined ? 'output' : 'data')
     if (!checked.ok)

@@ -4,10 +4,10 @@ import type { RequestDelivery } from '../bus/bus.ts'
 import { decodeData } from '../cloudevents/decode.ts'
 import { encodeEvent } from '../cloudevents/encode.ts'
 import { assertValidEnvelope } from '../cloudevents/validate.ts'
-import type { Processor } from '../consuming/engine.ts'
 import { runHandling } from '../consuming/handling-context.ts'
 import { headerText } from '../consuming/header-text.ts'
 import type { Held } from '../consuming/held.ts'
+import type { Processor } from '../consuming/processor.ts'
 import { EXPIRED, HANDLED, UNHANDLED, type Verdict } from '../consuming/verdict.ts'
 import { type AnyRequestContract, validate } from '../contracts/index.ts'
 import { BusError, issuesError } from '../errors/bus-error.ts'
@@ -16,7 +16,7 @@ import { expiryOf } from '../publishing/expiry.ts'
 import { OutgoingMessage } from '../publishing/outgoing-message.ts'
 import type { PublishQueue } from '../publishing/publish-queue.ts'
 import type { Clock, Timer } from '../time/clock.ts'
-import { DeclaredFailure } from './request-failed.ts'
+import { DeclaredFailure, failureSchema } from './request-failed.ts'
 
 export interface ResponderOptions {
   readonly contract: AnyRequestContract
@@ -68,7 +68,7 @@ export class ResponderProcessor implements Processor {
 
   async #answer(held: Held): Promise<Verdict> {
     const { delivery } = held
-    const { contract, clock } = this.#o
+    const { clock } = this.#o
     const { envelope, replyTo, requestId } = delivery
     if (envelope === null || replyTo === undefined || requestId === undefined) {
       this.#o.onError(
@@ -95,6 +95,8 @@ export class ResponderProcessor implements Processor {
     }
     const expiresAt = expiryOf(envelope.attributes)
     if (expiresAt !== undefined && expiresAt <= clock.now()) return EXPIRED
+    // Every group of the topic gets the request: one that answers other types leaves it to those that answer this one.
+    if (envelope.attributes.type !== this.#o.contract.type) return UNHANDLED
     let timer: Timer | undefined
     if (expiresAt !== undefined) {
       timer = clock.setTimer(expiresAt - clock.now(), () =>
@@ -107,7 +109,7 @@ export class ResponderProcessor implements Processor {
       const reply = await this.#handle(held, envelope)
       if (expiresAt !== undefined && expiresAt <= clock.now()) return EXPIRED
       await this.#send(reply, envelope.attributes, replyTo, requestId, expiresAt)
-      return reply === undefined ? UNHANDLED : HANDLED
+      return HANDLED
     } finally {
       timer?.cancel()
     }
@@ -117,9 +119,6 @@ export class ResponderProcessor implements Processor {
     const { contract, group, handler } = this.#o
     try {
       assertValidEnvelope(envelope)
-      if (envelope.attributes.type !== contract.type) {
-        throw new BusError('UNHANDLED_TYPE', `group "${group}" does not answer "${envelope.attributes.type}"`)
-      }
       const data = decodeData(envelope)
       const checked = await validate(contract.input, data, 'input')
       if (!checked.ok)
@@ -153,7 +152,7 @@ export class ResponderProcessor implements Processor {
   }
 
   #failure(error: DeclaredFailure): Promise<Reply> | Reply {
-    const schema = this.#o.contract.errors[error.failure]
+    const schema = failureSchema(this.#o.contract, error.failure)
     if (schema === undefined)
       return failed(new BusError('INVALID_REPLY', `the contract declares no failure "${error.failure}"`))
     return this.#checked('failure', schema, error.data, { [META.errorCode]: error.failure })

@@ -20,14 +20,15 @@ const LONGEST = 2 ** 31 - 1
 export const systemClock: Clock = {
   now: () => Date.now(),
   setTimer(delay, run, options = {}) {
-    const due = Date.now() + delay
+    // Monotonic: a wall clock that is set back must not hold up leases and retries.
+    const due = performance.now() + delay
     let handle: ReturnType<typeof setTimeout>
     const arm = (wait: number) => {
       handle = setTimeout(
         () => {
-          // setTimeout may fire up to a millisecond early against Date.now(), and a delay is never early.
-          const left = due - Date.now()
-          if (left > 0) arm(left)
+          // setTimeout may fire up to a millisecond early, and a delay is never early.
+          const left = due - performance.now()
+          if (left > 0) arm(Math.ceil(left))
           else run()
         },
         Math.min(Math.max(wait, 0), LONGEST),

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts'
+import type { Clock, Timer } from './clock.ts'
 
 /** A point in time that several waits share. `signal` aborts when it passes. */
 export interface Deadline extends Disposable {
@@ -7,10 +7,27 @@ export interface Deadline extends Disposable {
   race<T, L>(promise: Promise<T>, late: L): Promise<T | L>
 }
 
+/** Brings a deadline forward: to `grace` milliseconds after `signal` aborts. */
+export interface Hurry {
+  readonly signal: AbortSignal
+  readonly grace: number
+}
+
 /** A deadline `ms` from now. It keeps the process alive until disposed: somebody is waiting. */
-export function deadlineIn(clock: Clock, ms: number): Deadline {
+export function deadlineIn(clock: Clock, ms: number, hurry?: Hurry): Deadline {
   const controller = new AbortController()
-  const timer = clock.setTimer(ms, () => controller.abort(), { keepAlive: true })
+  const end = clock.now() + ms
+  let timer: Timer
+  const arm = (wait: number) => {
+    timer = clock.setTimer(wait, () => controller.abort(), { keepAlive: true })
+  }
+  const onHurry = () => {
+    timer.cancel()
+    if (hurry?.grace === 0) controller.abort()
+    else arm(Math.min(hurry?.grace ?? 0, Math.max(0, end - clock.now())))
+  }
+  arm(ms)
+  hurry?.signal.addEventListener('abort', onHurry, { once: true })
   return {
     signal: controller.signal,
     race(promise, late) {
@@ -24,6 +41,9 @@ export function deadlineIn(clock: Clock, ms: number): Deadline {
         promise.then(resolve, reject).finally(() => controller.signal.removeEventListener('abort', onAbort))
       })
     },
-    [Symbol.dispose]: () => timer.cancel(),
+    [Symbol.dispose]() {
+      timer.cancel()
+      hurry?.signal.removeEventListener('abort', onHurry)
+    },
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { decodeEvent, encodeEvent, validateAttributes } from '../../src/cloudevents/index.ts'
 import type { CloudEventInput } from '../../src/cloudevents/index.ts'
-import { BusError, isBusError } from '../../src/errors/index.ts'
+import { decodeEvent, encodeEvent, validateAttributes } from '../../src/cloudevents/index.ts'
+import { type BusError, isBusError } from '../../src/errors/index.ts'
 
 const MINIMAL = { id: '1', source: '/s', type: 't' }
 
@@ -127,6 +127,7 @@ const REFUSED: readonly [string, unknown][] = [
   ['datacontenttype', 'application/'],
   ['dataschema', ''],
   ['dataschema', '/relative'],
+  ['dataschema', 'https://example.com/%zz'],
   ['expirytime', 'tomorrow'],
   ['recordedtime', '2026-02-30T00:00:00Z'],
   ['Upper', 'x'],
@@ -179,7 +180,13 @@ describe('attribute rules', () => {
   })
 
   it('reports all findings in one error', () => {
-    expect(fieldsOf({ source: 'a b', type: '', 'x-y': '1', data: 1n })).toEqual(['id', 'source', 'type', 'x-y', 'data'])
+    expect(fieldsOf({ source: 'a b', type: '', 'x-y': '1', data: 1n })).toEqual([
+      'id',
+      'source',
+      'type',
+      'x-y',
+      'data',
+    ])
   })
 
   it.each([null, undefined, 'text', 5, [], () => 1])('refuses %o as an event', value => {

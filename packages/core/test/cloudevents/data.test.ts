@@ -78,7 +78,9 @@ describe('data on its way out and back', () => {
     const base64 = Buffer.from(bytes).toString('base64')
     expect(decodeData(encodeEvent({ ...MINIMAL, data_base64: base64 }))).toEqual(bytes)
     expect(decodeData(encodeEvent({ ...MINIMAL, data_base64: base64, data: bytes }))).toEqual(bytes)
-    expect(decodeData(encodeEvent({ ...MINIMAL, data_base64: base64, data: Uint32Array.from(bytes) }))).toEqual(bytes)
+    expect(
+      decodeData(encodeEvent({ ...MINIMAL, data_base64: base64, data: Uint32Array.from(bytes) })),
+    ).toEqual(bytes)
     expect(decodeData(encodeEvent({ ...MINIMAL, data_base64: '' }))).toEqual(new Uint8Array())
   })
 
@@ -118,7 +120,11 @@ describe('data that is refused', () => {
     ['an object as text', { data: { a: 1 }, datacontenttype: 'text/plain' }, 'data'],
     ['a number as an image', { data: 1, datacontenttype: 'image/png' }, 'data'],
     ['a string in another charset', { data: 'ä', datacontenttype: 'text/plain; charset=latin1' }, 'data'],
-    ['a lone surrogate as text', { data: `a${String.fromCharCode(0xd800)}`, datacontenttype: 'text/plain' }, 'data'],
+    [
+      'a lone surrogate as text',
+      { data: `a${String.fromCharCode(0xd800)}`, datacontenttype: 'text/plain' },
+      'data',
+    ],
     ['bad base64', { data_base64: 'a' }, 'data_base64'],
     ['base64 of another alphabet', { data_base64: '-_-_' }, 'data_base64'],
     ['base64 that is no string', { data_base64: 5 }, 'data_base64'],
@@ -163,13 +169,17 @@ describe('data that does not decode', () => {
     ['text cut inside a character', new Uint8Array([0xe2, 0x82]), 'text/plain'],
     ['text of an encoded surrogate', new Uint8Array([0xed, 0xa0, 0x80]), 'text/plain'],
   ])('throws DECODE_FAILED for %s', (_, body, contentType) => {
-    expect(() => read(body, contentType)).toThrow(expect.objectContaining({ code: 'DECODE_FAILED', field: 'data' }))
+    expect(() => read(body, contentType)).toThrow(
+      expect.objectContaining({ code: 'DECODE_FAILED', field: 'data' }),
+    )
   })
 
   it('parses deeply nested JSON without overflowing', () => {
     const depth = 100_000
     expect(() => read(`${'['.repeat(depth)}${']'.repeat(depth)}`, 'application/json')).not.toThrow()
-    expect(() => read('['.repeat(depth), 'application/json')).toThrow(expect.objectContaining({ code: 'DECODE_FAILED' }))
+    expect(() => read('['.repeat(depth), 'application/json')).toThrow(
+      expect.objectContaining({ code: 'DECODE_FAILED' }),
+    )
   })
 
   it('ignores a kind that nobody knows', () => {
@@ -187,14 +197,19 @@ describe('foreign headers', () => {
     expect(encodeEvent(MINIMAL, headers).headers).toEqual(headers)
   })
 
-  it.each(['busbar-data', 'Busbar-anything', 'ce-id', 'CE_x', 'cloudEvents:x', 'cloudEvents_x', 'Content-Type'])(
-    'refuses the name %s',
-    name => {
-      expect(() => encodeEvent(MINIMAL, [[name, 'x']])).toThrow(
-        expect.objectContaining({ code: 'RESERVED_HEADER', field: `headers.${name}` }),
-      )
-    },
-  )
+  it.each([
+    'busbar-data',
+    'Busbar-anything',
+    'ce-id',
+    'CE_x',
+    'cloudEvents:x',
+    'cloudEvents_x',
+    'Content-Type',
+  ])('refuses the name %s', name => {
+    expect(() => encodeEvent(MINIMAL, [[name, 'x']])).toThrow(
+      expect.objectContaining({ code: 'RESERVED_HEADER', field: `headers.${name}` }),
+    )
+  })
 
   it.each<[unknown, unknown]>([
     ['', 'x'],

@@ -38,7 +38,9 @@ describe('writing a structured document', () => {
   it.each(['1,"type":"forged"', '{"a":1},"x":{}', '{', ']', '"', '', '1}', 'nul', '"\\"'])(
     'lets the body %o neither add attributes nor break the document',
     body => {
-      const document = JSON.parse(text(encodeStructured({ ...encodeEvent(MINIMAL), body: Buffer.from(body) })))
+      const document = JSON.parse(
+        text(encodeStructured({ ...encodeEvent(MINIMAL), body: Buffer.from(body) })),
+      )
       const base64 = Buffer.from(body).toString('base64')
       expect(document).toEqual(body === '' ? MINIMAL : { ...MINIMAL, data_base64: base64 })
     },
@@ -64,20 +66,26 @@ describe('reading a structured document', () => {
     expect(attributes.ab).toBe('\n"größe 😀')
   })
 
-  it.each(['12345678901234567890', '1.10', '{"a": [1, {"b": "}]\\"\\\\"}]}', '[]', '"ä\\u0041"', 'null', 'true'])(
-    'cuts data out as it stands: %s',
-    data => {
-      expect(text(read(`{"data" : ${data} ,${HEAD}}`).body ?? new Uint8Array())).toBe(data)
-      expect(text(read(`{${HEAD},"note":"größe","data":${data}}`).body ?? new Uint8Array())).toBe(data)
-    },
-  )
+  it.each([
+    '12345678901234567890',
+    '1.10',
+    '{"a": [1, {"b": "}]\\"\\\\"}]}',
+    '[]',
+    '"ä\\u0041"',
+    'null',
+    'true',
+  ])('cuts data out as it stands: %s', data => {
+    expect(text(read(`{"data" : ${data} ,${HEAD}}`).body ?? new Uint8Array())).toBe(data)
+    expect(text(read(`{${HEAD},"note":"größe","data":${data}}`).body ?? new Uint8Array())).toBe(data)
+  })
 
   it('never parses a string twice', () => {
     expect(decodeEvent(read(`{${HEAD},"data":"{\\"a\\":1}"}`)).data).toBe('{"a":1}')
   })
 
   it('tells kinds apart where the content type does not', () => {
-    const kindOf = (contentType: string, data: string) => read(`{${HEAD},"datacontenttype":"${contentType}",${data}}`)
+    const kindOf = (contentType: string, data: string) =>
+      read(`{${HEAD},"datacontenttype":"${contentType}",${data}}`)
     expect(kindOf('application/octet-stream', '"data":"x"').meta).toEqual({ [META.data]: 'text' })
     expect(kindOf('text/plain', '"data":{"a":1}').meta).toEqual({ [META.data]: 'json' })
     expect(kindOf('text/plain', '"data":null').meta).toEqual({ [META.data]: 'json' })
@@ -95,7 +103,9 @@ describe('reading a structured document', () => {
   })
 
   it('takes the last of repeated members, and harmless keys for what they are', () => {
-    const envelope = read(`{${HEAD},"x":"1","x":"2","y":"1","y":null,"data":1,"data":2,"__proto__":"p","constructor":"c"}`)
+    const envelope = read(
+      `{${HEAD},"x":"1","x":"2","y":"1","y":null,"data":1,"data":2,"__proto__":"p","constructor":"c"}`,
+    )
     expect(envelope.attributes).toMatchObject({ x: '2', constructor: 'c' })
     expect(envelope.attributes).not.toHaveProperty('y')
     expect(decodeData(envelope)).toBe(2)
@@ -146,6 +156,17 @@ describe('reading a structured document', () => {
     expect(read(`{${HEAD},"data":${deep}${deep.replaceAll('[', ']')}}`).body?.length).toBe(1_000_000)
   })
 
+  it('is not fooled by escaped quotes and backslashes, near the start of a string or far into it', () => {
+    for (const length of [0, 45, 46, 47, 48, 49, 100]) {
+      for (const tail of ['\\"', '\\\\', '\\\\\\"']) {
+        const written = `"${'x'.repeat(length)}${tail}"`
+        const envelope = read(`{${HEAD},"note":${written},"data":[${written},"}"]}`)
+        expect(envelope.attributes.note).toBe(JSON.parse(written))
+        expect(decodeData(envelope)).toEqual([JSON.parse(written), '}'])
+      }
+    }
+  })
+
   it('reads documents too long to decode whole', () => {
     const envelope = read(`{${HEAD},"long":"${'ab\\n'.repeat(5000)}","data":"${'x'.repeat(9000)}\\\\"}`)
     expect(envelope.attributes.long).toBe('ab\n'.repeat(5000))
@@ -156,7 +177,9 @@ describe('reading a structured document', () => {
 describe('batches', () => {
   it('carries none, one and many', () => {
     for (const count of [0, 1, 3]) {
-      const envelopes = Array.from({ length: count }, (_, i) => encodeEvent({ ...MINIMAL, id: `${i}`, data: { i } }))
+      const envelopes = Array.from({ length: count }, (_, i) =>
+        encodeEvent({ ...MINIMAL, id: `${i}`, data: { i } }),
+      )
       const bytes = encodeJsonBatch(envelopes)
       expect(JSON.parse(text(bytes))).toHaveLength(count)
       expect(decodeJsonBatch(bytes).map(decodeEvent)).toEqual(envelopes.map(decodeEvent))

@@ -1,0 +1,150 @@
+import { describe, expect, it } from 'vitest'
+import { aborted, ack, consume, listen, message, messages, must, never, World } from '../harness.ts'
+
+describe('the window', () => {
+  it('is never exceeded, and opens as deliveries are settled', async () => {
+    const world = new World()
+    const broker = await world.with(['orders'])
+    const consumer = await consume(broker, {}, { window: 5 })
+    await broker.publish(messages(50))
+    await world.settle()
+    expect(consumer.held.size).toBe(5)
+    for (let i = 0; i < 60 && consumer.held.size > 0; i++) {
+      consumer.settle('ack', must([...consumer.held][0]))
+      await world.settle()
+    }
+    expect(consumer.got).toHaveLength(50)
+    expect(consumer.most).toBe(5)
+  })
+
+  it('takes effect at once when lowered, counts failed settlements as unsettled, and pauses at 0', async () => {
+    const world = new World()
+    const broker = await world.with(['orders'])
+    const consumer = await consume(broker, {}, { window: 4 })
+    await broker.publish(messages(20))
+    await world.settle()
+    consumer.subscription.window(2)
+    consumer.settle('ack', ...consumer.got.slice(0, 2))
+    await world.settle()
+    expect(consumer.got).toHaveLength(4)
+    world.faults.failNextSettle(1, 'unanswered')
+    consumer.settle('ack', must(consumer.got[2]))
+    await world.settle()
+    expect(consumer.got).toHaveLength(4)
+    consumer.settle('ack', must(consumer.got[2]))
+    await world.settle()
+    expect(consumer.got).toHaveLength(5)
+    consumer.subscription.window(0)
+    consumer.settle('ack', ...consumer.held)
+    await world.settle()
+    expect(consumer.got).toHaveLength(5)
+    consumer.subscription.window(10)
+    await world.settle()
+    expect(consumer.held.size).toBe(10)
+  })
+
+  it('never grows beyond what the subscription announced', async () => {
+    const world = new World()
+    const broker = await world.with(['orders'])
+    const consumer = await consume(broker, { maxWindow: 3 }, { window: 100 })
+    await broker.publish(messages(10))
+    await world.settle()
+    expect(consumer.held.size).toBe(3)
+  })
+
+  it('shares a backlog evenly among members, and lets a full one hold up nobody', async () => {
+    const world = new World()
+    const broker = await world.with(['orders'])
+    const stuck = await consume(broker, {}, { window: 2 })
+    const one = await consume(broker, {}, { window: 100, act: ack })
+    const two = await consume(broker, {}, { window: 100, act: ack })
+    await broker.publish(messages(100))
+    await world.settle()
+    expect(stuck.got).toHaveLength(2)
+    expect(one.got).toHaveLength(49)
+    expect(two.got).toHaveLength(49)
+  })
+})
+
+describe('stopping and closing', () => {
+  it('delivers nothing after stop, and still settles', async () => {
+    const world = new World()
+    const broker = await world.with(['orders'])
+    const consumer = await consume(broker, {}, { window: 1 })
+    await broker.publish(messages(2))
+    await world.settle()
+    await consumer.subscription.stop(never)
+    consumer.subscription.window(10)
+    consumer.settle('ack', consumer.last())
+    await consumer.subscription.flush(never)
+    await world.settle()
+    expect(consumer.results.map(r => r.result.status)).toEqual(['done'])
+    expect(consumer.got).toHaveLength(1)
+  })
+
+  it('hands what was unsettled to the next member, uncounted, in order', async () => {
+    const world = new World()
+    const broker = await world.with(['orders'])
+    const first = await consume(broker)
+    await broker.publish(messages(3))
+    await world.settle()
+    await first.subscription.close(never)
+    const second = await consume(broker)
+    await world.settle()
+    expect(second.texts).toEqual(['0', '1', '2'])
+    expect(second.got.map(d => d.redeliveries)).toEqual([0, 0, 0])
+    expect(first.gone).toEqual([])
+  })
+
+  it('settles what was sent before it closes', async () => {
+    const world = new World()
+    const broker = await world.with(['orders'])
+    const consumer = await consume(broker)
+    await broker.publish([message('a')])
+    await world.settle()
+    consumer.settle('ack', consumer.last())
+    await consumer.subscription.close(never)
+    expect(await broker.stats({ topic: 'orders', group: 'billing' })).toMatchObject({ ready: 0, lag: 0 })
+  })
+
+  it('returns from close and flush by the abort when the broker does not answer', async () => {
+    const world = new World()
+    const broker = await world.with(['orders'])
+    const consumer = await consume(broker)
+    await broker.publish([message('a')])
+    await world.settle()
+    world.faults.slow(5_000)
+    await expect(consumer.subscription.flush(aborted)).rejects.toMatchObject({ code: 'ABORTED' })
+    await consumer.subscription.close(aborted)
+    const { queues } = world.broker.inspect()
+    expect(queues[0]).toMatchObject({ members: 0, ready: 1, inFlight: 0 })
+  })
+
+  it('leaves no timer behind once every client is gone', async () => {
+    const world = new World()
+    const { broker } = await world.connect()
+    await broker.topology(
+      { topics: [{ topic: 'orders', ordered: false, partitions: 1 }], groups: [] },
+      'declare',
+    )
+    const consumer = await consume(broker)
+    await broker.publish([message('a'), message('b', 'orders', { notBefore: world.clock.now() + 60_000 })])
+    await world.settle()
+    expect(world.clock.pending).toBe(1)
+    await consumer.subscription.close(never)
+    await broker.close(never)
+    expect(world.clock.pending).toBe(0)
+    expect(world.broker.inspect().clients).toEqual([])
+  })
+
+  it('removes a broadcast subscription with all it held', async () => {
+    const world = new World({ retention: { count: 0 } })
+    const broker = await world.with(['orders'])
+    const consumer = await listen(broker)
+    await broker.publish(messages(3))
+    await world.settle()
+    expect(world.broker.inspect().messages).toBe(3)
+    await consumer.subscription.close(never)
+    expect(world.broker.inspect()).toMatchObject({ messages: 0, bytes: 0, queues: [] })
+  })
+})

@@ -1,0 +1,209 @@
+import type { Subscription } from '../adapter/subscription.ts'
+import { BusError } from '../errors/bus-error.ts'
+import type { Clock, Timer } from '../time/clock.ts'
+import type { Held } from './held.ts'
+import type { Holding } from './holding.ts'
+import type { Processor } from './processor.ts'
+import type { Settler } from './settler.ts'
+import type { SuspectGate } from './suspect-gate.ts'
+import type { Verdict } from './verdict.ts'
+
+/** How long a suspect waits before it tries the gate again, and after a start that could not be recorded. */
+const GATE_AGAIN = 30_000
+const MARK_AGAIN = 1_000
+
+export interface RunnerOptions {
+  readonly clock: Clock
+  readonly gate: SuspectGate
+  /** Requests neither wait at the gate nor count there. */
+  readonly gated: boolean
+  readonly processor: Processor
+  readonly holding: Holding
+  readonly settler: Settler
+  readonly mark: Subscription['mark']
+  /** How many jobs may run at the same time; 0 while nothing may start. */
+  readonly limit: () => number
+  /** Whether one message at a time is being tried. */
+  readonly probing: () => boolean
+  readonly settle: (held: Held, verdict: Verdict, ran: boolean) => void
+  /** A job has ended. */
+  readonly onEnded: () => void
+  readonly onError: (error: BusError) => void
+}
+
+/** Starts deliveries as the concurrency, the batch size and the suspect gate allow. */
+export class Runner {
+  /** Those whose handler has started and not ended. */
+  readonly running = new Set<Held>()
+  /** Handler calls under way; a batch is one. */
+  jobs = 0
+  readonly #o: RunnerOptions
+  readonly #stopListening: () => void
+  #batchTimer: Timer | undefined
+  #batchDue = false
+  /** A suspect waits at the gate, or runs: nothing else of this subscription starts. */
+  #suspect = false
+  #pumping = false
+
+  constructor(options: RunnerOptions) {
+    this.#o = options
+    this.#stopListening = options.gated ? options.gate.onOpen(() => this.pump()) : () => {}
+  }
+
+  /** Starts as much as may be started. */
+  pump(): void {
+    // A synchronous handler ends inside its own start: without this guard a long queue would be a deep stack.
+    if (this.#pumping) return
+    this.#pumping = true
+    try {
+      while (this.#mayStart() && this.#batchReady()) this.#startNext()
+    } finally {
+      this.#pumping = false
+    }
+  }
+
+  stop(): void {
+    this.#batchTimer?.cancel()
+    this.#batchTimer = undefined
+    this.#stopListening()
+  }
+
+  #mayStart(): boolean {
+    const { holding, gate, gated, processor, limit } = this.#o
+    if (holding.readyCount === 0 || this.#suspect || (gated && !gate.open)) return false
+    const allowed = limit()
+    return allowed > 0 && (processor.capacity?.() ?? allowed - this.jobs) > 0
+  }
+
+  #batchReady(): boolean {
+    const { processor, holding, clock } = this.#o
+    if (this.#batchDue || processor.batchWait === 0 || holding.readyCount >= processor.batchSize) {
+      this.#batchTimer?.cancel()
+      this.#batchTimer = undefined
+      return true
+    }
+    this.#batchTimer ??= clock.setTimer(
+      processor.batchWait,
+      () => {
+        this.#batchTimer = undefined
+        // Stays due until a batch starts: there may be no room for one now.
+        this.#batchDue = true
+        this.pump()
+      },
+      { keepAlive: true },
+    )
+    return false
+  }
+
+  #startNext(): void {
+    const { processor, holding, settle, probing } = this.#o
+    const batch: Held[] = []
+    while (batch.length < processor.batchSize) {
+      const held = holding.peek()
+      if (held === undefined) break
+      const plan = processor.inspect(held)
+      if (plan === 'suspect') {
+        if (batch.length > 0) break
+        holding.shift()
+        this.#awaitTurn(held)
+        return
+      }
+      holding.shift()
+      if (plan !== 'run') settle(held, plan, false)
+      else if (batch.push(held) > 0 && probing()) break
+    }
+    this.#batchDue = false
+    if (batch.length > 0) this.#start(batch)
+  }
+
+  #start(batch: readonly Held[]): void {
+    const { gate, gated } = this.#o
+    if (gated) gate.enter()
+    this.#run(batch, () => {
+      if (gated) gate.leave()
+    })
+  }
+
+  #run(batch: readonly Held[], leave: () => void): void {
+    const { processor, settler, clock } = this.#o
+    const now = clock.now()
+    this.jobs++
+    for (const held of batch) {
+      held.state = 'running'
+      held.startedAt = now
+      this.running.add(held)
+      if (processor.settlesFirst === true) {
+        held.settledFirst = true
+        settler.add({ kind: 'ack', delivery: held.delivery })
+      }
+    }
+    const ended = () => {
+      this.jobs--
+      leave()
+      this.#o.onEnded()
+    }
+    const running = processor.run(batch, this.#onVerdict)
+    if (running === undefined) ended()
+    else running.then(ended)
+  }
+
+  readonly #onVerdict = (held: Held, verdict: Verdict): void => {
+    this.running.delete(held)
+    this.#o.settle(held, verdict, true)
+  }
+
+  /** A message that may have killed its process before: it runs alone, its start recorded, and so once more at most. */
+  #awaitTurn(held: Held): void {
+    const { gate, holding } = this.#o
+    this.#suspect = true
+    const over = () => {
+      held.onWithdrawn = undefined
+      this.#suspect = false
+    }
+    const admit = (admitted: boolean) => {
+      held.onWithdrawn = undefined
+      if (admitted) this.#runAlone(held)
+      else {
+        over()
+        holding.delay(held, GATE_AGAIN)
+      }
+    }
+    held.onWithdrawn = () => {
+      gate.withdraw(admit)
+      over()
+    }
+    gate.enterAlone(admit)
+  }
+
+  #runAlone(held: Held): void {
+    const { gate, holding, mark, settle, limit, onEnded, onError } = this.#o
+    const leave = () => {
+      this.#suspect = false
+      gate.leaveAlone()
+    }
+    const stillWaiting = () => held.state === 'waiting' && !held.lost
+    mark([held.delivery]).then(
+      () => {
+        if (stillWaiting() && limit() > 0) {
+          held.suspect = true
+          this.#run([held], leave)
+          return
+        }
+        if (stillWaiting()) settle(held, { kind: 'release' }, false)
+        leave()
+        onEnded()
+      },
+      cause => {
+        onError(
+          new BusError('SETTLEMENT_FAILED', 'the start of a suspect could not be recorded', {
+            cause,
+            retryable: true,
+          }),
+        )
+        if (stillWaiting()) holding.delay(held, MARK_AGAIN)
+        leave()
+        onEnded()
+      },
+    )
+  }
+}
