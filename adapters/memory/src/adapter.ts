@@ -1,7 +1,7 @@
 import type { Adapter } from '@busbar/core/adapter'
+import { BusError } from '@busbar/core/adapter'
 import { capabilitiesFor } from './capabilities.ts'
 import { Connection } from './client/connection.ts'
-import { BusError } from './errors.ts'
 import { MemoryBroker, serverOf } from './memory-broker.ts'
 import { invalidOption, type MemoryBrokerOptions } from './options.ts'
 

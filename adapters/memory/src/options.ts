@@ -1,5 +1,5 @@
+import { BusError, type Issue, issuesError } from '@busbar/core/adapter'
 import type { Clock } from '@busbar/core/time'
-import { BusError, type Issue, issuesError } from './errors.ts'
 
 /** What a topic keeps for replay. Infinity: no limit but the broker's `maxBytes` and `maxMessages`. */
 export interface RetentionLimits {
@@ -155,7 +155,7 @@ class Checker {
   }
 
   finish(): void {
-    if (this.#issues.length > 0) throw issuesError('INVALID_OPTIONS', this.#issues)
+    if (this.#issues.length > 0) throw issuesError('INVALID_OPTIONS', 'memory broker', this.#issues)
   }
 }
 

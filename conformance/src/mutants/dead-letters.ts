@@ -37,15 +37,19 @@ export const deadLetterMutants: readonly Mutant[] = [
   {
     id: 'dead-keeps-original',
     bug: 'a dead letter is written and the original comes back as well',
-    adapter: adapter =>
-      alterSettlements(adapter, (item, { spec, broker }) => {
-        const { envelope, key, failures } = item.delivery
-        if (item.kind === 'dead' && spec.group !== undefined && envelope !== null && failures < 100) {
+    adapter: adapter => {
+      const seen = new Set<string>()
+      return alterSettlements(adapter, (item, { spec, broker }) => {
+        const { envelope, key } = item.delivery
+        const id = envelope?.attributes.id ?? ''
+        if (item.kind === 'dead' && spec.group !== undefined && envelope !== null && !seen.has(id)) {
+          seen.add(id)
           const to = { kind: 'inbox', topic: spec.topic, group: spec.group, partition: 0 } as const
           void broker.publish([{ to, envelope, ...(key === undefined ? {} : { key }) }])
         }
         return item
-      }),
+      })
+    },
   },
   {
     id: 'dead-failure-swallowed',

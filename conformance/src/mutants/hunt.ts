@@ -11,7 +11,7 @@ export interface HuntOptions {
   readonly mutants?: string
   /** Worker threads. Default 2. */
   readonly parallel?: number
-  /** Real milliseconds a case may take. Default 2,000. */
+  /** Real milliseconds a case may take. Default 1,500. */
   readonly timeLimit?: number
   readonly onMutant?: (mutant: HuntedMutant) => void
 }
@@ -53,7 +53,7 @@ export interface HuntReport {
 /** Runs every case on every mutant. A mutant alive is a gap in the suite; a case that kills none is not a case. */
 export async function huntMutants(options: HuntOptions = {}): Promise<HuntReport> {
   const began = performance.now()
-  const timeLimit = options.timeLimit ?? 2_000
+  const timeLimit = options.timeLimit ?? 1_500
   const filter = options.filter === undefined ? {} : { filter: options.filter }
   const hunters = Array.from({ length: options.parallel ?? 2 }, hunter)
   const [first] = hunters

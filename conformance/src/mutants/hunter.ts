@@ -16,20 +16,26 @@ const PATIENCE = 3_000
 
 const MODULE = new URL(import.meta.url.endsWith('.ts') ? './hunt-worker.ts' : './hunt-worker.js', import.meta.url)
 
+/** Replacements of one mutant's worker, in case nothing but the mutant is to blame. */
+const MOST_RESTARTS = 100
+
+type Runs = Map<string, { status: CaseStatus; reason?: string }>
+
 /** One worker thread at a time; a frozen one is replaced, and what it was running counts as failed. */
 export function hunter(): Hunter {
   let worker: Worker | undefined
   return {
     async hunt(order) {
-      const runs = new Map<string, { status: CaseStatus; reason?: string }>()
-      for (;;) {
+      const runs: Runs = new Map()
+      for (let restarts = 0; restarts < MOST_RESTARTS; restarts++) {
         worker ??= new Worker(MODULE)
-        const frozen = await turn(worker, { ...order, skip: [...order.skip, ...runs.keys()] }, runs)
-        if (frozen === undefined) return runs
-        runs.set(frozen, { status: 'fail', reason: 'the event loop stood still' })
+        const end = await turn(worker, { ...order, skip: [...order.skip, ...runs.keys()] }, runs)
+        if (end.kind === 'done') return runs
+        if (end.during !== undefined) runs.set(end.during, { status: 'fail', reason: end.why })
         await worker.terminate()
         worker = undefined
       }
+      throw new Error(`mutant ${order.mutant}: the worker had to be replaced ${MOST_RESTARTS} times`)
     },
     async close() {
       await worker?.terminate()
@@ -38,44 +44,43 @@ export function hunter(): Hunter {
   }
 }
 
-/** Resolves to the run in which the worker froze or died, or to undefined when it did all. */
-function turn(
-  worker: Worker,
-  order: HuntOrder,
-  runs: Map<string, { status: CaseStatus; reason?: string }>,
-): Promise<string | undefined> {
-  let resolve: (frozen: string | undefined) => void = () => {}
-  let reject: (error: Error) => void = () => {}
-  const promise = new Promise<string | undefined>((settle, fail) => {
-    resolve = settle
-    reject = fail
-  })
+type End = { readonly kind: 'done' } | { readonly kind: 'lost'; readonly during: string | undefined; readonly why: string }
+
+/** Resolves when the worker did all, or when it froze or died. */
+function turn(worker: Worker, order: HuntOrder, runs: Runs): Promise<End> {
   let running: string | undefined
   let watchdog: ReturnType<typeof setTimeout> | undefined
+  let end: (end: End) => void = () => {}
+  const ended = new Promise<End>(resolve => {
+    end = resolve
+  })
+  const lost = (why: string) => end({ kind: 'lost', during: running, why })
+  const died = (error: Error) => lost(`the process would have ended: ${error.message}`)
+  const exited = () => lost('the process would have ended')
   const expectNews = () => {
     clearTimeout(watchdog)
-    watchdog = setTimeout(() => stopped(new Error('no news')), order.timeLimit + PATIENCE)
+    watchdog = setTimeout(() => lost('the event loop stood still'), order.timeLimit + PATIENCE)
   }
-  const stopped = (error: Error) => (running === undefined ? reject(error) : resolve(running))
-  const exited = () => stopped(new Error('the worker ended'))
   const heard = (news: HuntNews) => {
     expectNews()
+    if (news.kind === 'done') return end({ kind: 'done' })
     if (news.kind === 'begins') running = news.run
-    else if (news.kind === 'ended') {
-      const { status, reason } = news
-      runs.set(news.run, { status, ...(reason === undefined ? {} : { reason }) })
+    else {
       running = undefined
-    } else resolve(undefined)
+      runs.set(news.run, { status: news.status, ...(news.reason === undefined ? {} : { reason: news.reason }) })
+    }
   }
   worker.on('message', heard)
-  worker.on('error', stopped)
+  worker.on('error', died)
   worker.on('exit', exited)
   expectNews()
   worker.postMessage(order)
-  return promise.finally(() => {
+  return ended.finally(() => {
     clearTimeout(watchdog)
     worker.off('message', heard)
-    worker.off('error', stopped)
+    worker.off('error', died)
     worker.off('exit', exited)
+    // A worker that dies between two mutants must not end the hunt; the next turn finds it gone.
+    worker.on('error', () => {})
   })
 }

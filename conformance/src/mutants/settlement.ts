@@ -20,6 +20,15 @@ function again(delivery: Delivery, to: Outgoing['to']): Outgoing[] {
   return [{ to, envelope: delivery.envelope, ...(delivery.key === undefined ? {} : { key: delivery.key }) }]
 }
 
+/** Whether an event is seen for the first time: a copy of every copy would never end. */
+function firstTime(): (delivery: Delivery) => boolean {
+  const seen = new Set<string>()
+  return ({ envelope }) => {
+    const id = envelope?.attributes.id ?? ''
+    return !seen.has(id) && seen.add(id) !== undefined
+  }
+}
+
 const inbox = ({ spec }: Sides, delivery: Delivery): Outgoing['to'] =>
   spec.group === undefined
     ? { kind: 'topic', topic: delivery.topic, partition: 0 }
@@ -60,13 +69,15 @@ export const settlementMutants: readonly Mutant[] = [
   {
     id: 'ack-retries',
     bug: 'an acknowledged message is delivered a second time',
-    adapter: adapter =>
-      alterSettlements(adapter, (item, sides) => {
-        if (item.kind === 'ack' && item.delivery.failures === 0 && sides.spec.kind === 'events') {
+    adapter: adapter => {
+      const isFirst = firstTime()
+      return alterSettlements(adapter, (item, sides) => {
+        if (item.kind === 'ack' && sides.spec.kind === 'events' && isFirst(item.delivery)) {
           void sides.broker.publish(again(item.delivery, inbox(sides, item.delivery)))
         }
         return item
-      }),
+      })
+    },
   },
   {
     id: 'settlement-never-answered',
@@ -124,21 +135,29 @@ export const settlementMutants: readonly Mutant[] = [
     id: 'retry-to-every-group',
     bug: 'a failed message is published to its topic again, so every group gets it',
     seen: 'nestjs/nest#2586',
-    adapter: onRetry((item, sides) => {
-      const to = { kind: 'topic', topic: item.delivery.topic, partition: 0 } as const
-      void sides.broker.publish(again(item.delivery, to).map(message => ({ ...message, notBefore: item.notBefore })))
-      return ack(item.delivery)
-    }),
+    adapter: adapter => {
+      const isFirst = firstTime()
+      return alterSettlements(adapter, (item, { broker }) => {
+        if (item.kind !== 'retry' || !isFirst(item.delivery)) return item
+        const to = { kind: 'topic', topic: item.delivery.topic, partition: 0 } as const
+        void broker.publish(again(item.delivery, to).map(message => ({ ...message, notBefore: item.notBefore })))
+        return ack(item.delivery)
+      })
+    },
   },
   {
     id: 'retry-doubles',
     bug: 'a failed message is copied for its retry, and the original comes back as well',
-    adapter: onRetry((item, sides) => {
-      void sides.broker.publish(
-        again(item.delivery, inbox(sides, item.delivery)).map(message => ({ ...message, notBefore: item.notBefore })),
-      )
-      return item
-    }),
+    adapter: adapter => {
+      const isFirst = firstTime()
+      return alterSettlements(adapter, (item, sides) => {
+        if (item.kind === 'retry' && isFirst(item.delivery)) {
+          const copies = again(item.delivery, inbox(sides, item.delivery))
+          void sides.broker.publish(copies.map(message => ({ ...message, notBefore: item.notBefore })))
+        }
+        return item
+      })
+    },
   },
   {
     id: 'retry-loses-metadata',

@@ -71,7 +71,8 @@ export function virtualWaiting(time: VirtualTime, signal: AbortSignal, patience:
       settled = true
     }
     promise.then(settle, settle)
-    for (await turn(); !settled; await turn()) await step()
+    // Each step ends with everything settled that needs no timer.
+    for (await turn(); !settled; ) await step()
     return promise
   }
 
@@ -80,7 +81,7 @@ export function virtualWaiting(time: VirtualTime, signal: AbortSignal, patience:
     within,
     async until(condition, what, limit = usual) {
       const step = stepper(what, limit)
-      for (await turn(); ; await turn()) {
+      for (await turn(); ; ) {
         const answer = condition()
         // An asynchronous condition may itself need time to pass.
         if (typeof answer === 'boolean' ? answer : await within(answer, what, limit)) return

@@ -12,7 +12,7 @@ export async function startBilling(workers: readonly Bus[], ledger: Ledger) {
       OrderPriced,
       {
         group: 'billing',
-        concurrency: 4,
+        concurrency: 16,
         retry: { attempts: 4, backoff: { kind: 'exponential', initial: 150, max: 2_000, jitter: 'full' } },
       },
       async ({ data, event, attempt, signal }) => {

@@ -14,7 +14,8 @@ export async function openInput(file: string): Promise<AsyncIterable<Uint8Array>
   } catch (error) {
     if (error instanceof UsageError) throw error
     const { code, message } = error as NodeJS.ErrnoException
-    const reason = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'permission denied' : message
+    const reason =
+      code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'permission denied' : message
     throw new UsageError(`cannot read ${file}: ${reason}`)
   }
 }

@@ -111,7 +111,8 @@ export class OrderIntake implements Intake {
       return this.#report(line, `breaks the schema of ${event.type}: ${path.join('.')}: ${issue.message}`)
     }
     const identity = identityOf(event)
-    if (this.#seen.has(identity)) return this.#report(line, `repeats the event "${event.id}" of an earlier line`)
+    if (this.#seen.has(identity))
+      return this.#report(line, `repeats the event "${event.id}" of an earlier line`)
     this.#seen.add(identity)
     return event
   }

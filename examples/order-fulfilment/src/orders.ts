@@ -17,11 +17,7 @@ export async function startOrders({ bus, ledger }: Service) {
         // An id made from the order's: should this handler run twice, its second publish is recognised as the same event.
         const priced = { source: '/orders', id: `priced-${orderId}` }
         ledger.expect(priced, 'billing')
-        await bus.publish(
-          OrderPriced,
-          { orderId, customer, cents, payment },
-          { attributes: priced, signal },
-        )
+        await bus.publish(OrderPriced, { orderId, customer, cents, payment }, { attributes: priced, signal })
       }
       account.handle(event, attempt)
     },

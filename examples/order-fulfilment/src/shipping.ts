@@ -7,7 +7,7 @@ export async function startShipping({ bus, ledger }: Service) {
   const account = ledger.accounts.shipping
   await bus.subscribe(
     PaymentTaken,
-    { group: 'shipping', concurrency: 8 },
+    { group: 'shipping', concurrency: 32 },
     async ({ data, event, attempt, signal }) => {
       if (account.isRepeat(event)) return
       const { orderId, customer } = data

@@ -32,16 +32,23 @@ test('every TypeScript block of the README and the docs compiles', { timeout: 12
   await Promise.all(
     snippets.map((snippet, i) => writeFile(join(folder, fileOf(i)), snippet.prelude + snippet.code)),
   )
+  // Proof that the compiler has looked: without this finding, having none would mean nothing.
+  await writeFile(join(folder, 'canary.ts'), "export const wrong: number = 'text'\n")
   await writeFile(
     join(folder, 'tsconfig.json'),
     JSON.stringify({
       extends: relative(folder, join(ROOT, 'tsconfig.base.json')),
-      compilerOptions: { noEmit: true, customConditions: ['@busbar/source'], allowImportingTsExtensions: true },
+      compilerOptions: {
+        noEmit: true,
+        customConditions: ['@busbar/source'],
+        allowImportingTsExtensions: true,
+      },
       include: ['*.ts'],
     }),
   )
   const { output } = await run(join(ROOT, 'node_modules/.bin/tsc'), ['-p', folder, '--pretty', 'false'])
-  expect(located(output, snippets), output).toEqual([])
+  expect(output).toMatch(/canary\.ts\(1,14\): error TS2322/)
+  expect(located(output, snippets)).toEqual([])
 })
 
 test('the first block of the README runs as it stands', { timeout: 30_000 }, async () => {

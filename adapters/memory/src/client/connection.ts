@@ -1,6 +1,7 @@
 import type {
   AdapterContext,
   Broker,
+  BusError,
   Capabilities,
   DeadLetterQuery,
   DeadLetterSession,
@@ -19,13 +20,13 @@ import type {
   TopologyMode,
 } from '@busbar/core/adapter'
 import { capabilitiesFor } from '../capabilities.ts'
-import type { BusError } from '../errors.ts'
 import { connectionLost } from '../server/faults.ts'
 import type { Namespace } from '../server/namespace.ts'
 import { publishBatch } from '../server/publishing.ts'
 import type { Server } from '../server/server.ts'
 import { applyTopology } from '../server/topology.ts'
 import { sizeOf } from '../size.ts'
+import { inContentMode } from './content-mode.ts'
 import { deadLetterSession } from './dead-letter-session.ts'
 import { Link, type LinkEvents } from './link.ts'
 import { MemorySubscription } from './subscription.ts'
@@ -42,9 +43,11 @@ export class Connection implements Broker, LinkEvents {
   readonly #link: Link
   readonly #subscriptions = new Set<MemorySubscription>()
   readonly #inboxes = new Set<string>()
+  readonly #inMode: (message: Outgoing) => Outgoing
 
   constructor(broker: Server, context: AdapterContext) {
     this.#broker = broker
+    this.#inMode = inContentMode(context.mode)
     this.#context = context
     this.#link = new Link(broker, context.clientName, context.clock, this)
     this.#namespace = broker.namespace(context.prefix)
@@ -67,7 +70,10 @@ export class Connection implements Broker, LinkEvents {
       this.#link.send({
         kind: 'publish',
         run: answered => {
-          const results = publishBatch(this.#namespace, batch)
+          const results = publishBatch(
+            this.#namespace,
+            this.#context.mode === 'structured' ? batch.map(this.#inMode) : batch,
+          )
           if (answered) resolve(this.#broker.faults.active ? this.#loseConfirms(results) : results)
         },
         cut: unknown,

@@ -1,5 +1,5 @@
+import { BusError } from '@busbar/core/adapter'
 import type { Clock, Timer } from '@busbar/core/time'
-import { BusError } from '../errors.ts'
 import type { FaultyLink } from '../server/faults.ts'
 import { connectionLost } from '../server/faults.ts'
 import type { Server } from '../server/server.ts'

@@ -1,5 +1,5 @@
 import type { Settlement, SettlementResult } from '@busbar/core/adapter'
-import { BusError } from '../errors.ts'
+import { BusError } from '@busbar/core/adapter'
 import type { ConsumerQueue } from '../server/consumer-queue.ts'
 import type { Faults } from '../server/faults.ts'
 import type { Member } from '../server/member.ts'

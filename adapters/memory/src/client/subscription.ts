@@ -6,7 +6,7 @@ import type {
   Subscription,
   SubscriptionSpec,
 } from '@busbar/core/adapter'
-import { BusError } from '../errors.ts'
+import { BusError } from '@busbar/core/adapter'
 import type { ConsumerQueue } from '../server/consumer-queue.ts'
 import { connectionLost } from '../server/faults.ts'
 import { Member, type MemberPort } from '../server/member.ts'

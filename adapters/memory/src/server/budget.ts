@@ -1,4 +1,4 @@
-import { BusError } from '../errors.ts'
+import { BusError } from '@busbar/core/adapter'
 import { metaWeight } from '../size.ts'
 import type { StoredMessage } from './stored-message.ts'
 

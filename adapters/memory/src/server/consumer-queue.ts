@@ -1,7 +1,12 @@
-import { META, type QueueStats, type Settlement, type SettlementResult } from '@busbar/core/adapter'
-import { BusError } from '../errors.ts'
+import {
+  BusError,
+  isPattern,
+  META,
+  type QueueStats,
+  type Settlement,
+  type SettlementResult,
+} from '@busbar/core/adapter'
 import { BinaryHeap } from '../structures/binary-heap.ts'
-import { isPattern } from '../topic-pattern.ts'
 import type { Sleeper } from './alarms.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { overdue } from './leases.ts'

@@ -1,5 +1,5 @@
 import type { StartPosition } from '@busbar/core/adapter'
-import { BusError } from '../errors.ts'
+import { BusError } from '@busbar/core/adapter'
 import type { RetentionLimits } from '../options.ts'
 import type { Budget } from './budget.ts'
 import type { StoredMessage } from './stored-message.ts'

@@ -1,4 +1,4 @@
-import type { BusError } from '../errors.ts'
+import type { BusError } from '@busbar/core/adapter'
 
 /** Faults that a test orders on one broker: `broker.faults`. Client names are the buses' `clientName`. */
 export interface FaultInjector {

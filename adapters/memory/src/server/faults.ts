@@ -1,6 +1,6 @@
 import type { SettlementResult } from '@busbar/core/adapter'
+import { BusError } from '@busbar/core/adapter'
 import { type Random, seededRandom } from '@busbar/core/time'
-import { BusError } from '../errors.ts'
 import type { ResolvedOptions } from '../options.ts'
 import type { FaultInjector } from './fault-injector.ts'
 

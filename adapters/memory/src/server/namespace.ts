@@ -1,6 +1,5 @@
 import type { StartPosition, SubscriptionSpec, TopicSpec } from '@busbar/core/adapter'
-import { BusError } from '../errors.ts'
-import { isPattern, topicMatcher } from '../topic-pattern.ts'
+import { BusError, compilePattern, isPattern } from '@busbar/core/adapter'
 import { ConsumerQueue } from './consumer-queue.ts'
 import { DedupeWindow } from './dedupe-window.ts'
 import { startTest } from './event-log.ts'
@@ -41,7 +40,7 @@ export class Namespace {
     const topic = this.server.topicFor(spec)
     this.topics.set(spec.topic, topic)
     for (const queue of [...this.#groups.values(), ...this.#broadcasts]) {
-      if (isPattern(queue.topic) && topicMatcher(queue.topic)(spec.topic)) this.#connect(topic, queue)
+      if (isPattern(queue.topic) && compilePattern(queue.topic)(spec.topic)) this.#connect(topic, queue)
     }
     return topic
   }
@@ -85,14 +84,14 @@ export class Namespace {
 
   /** The queues of responders on a topic that have somebody to answer. */
   responders(topic: string): ConsumerQueue[] {
-    return [...this.#responders.values()].filter(q => q.members.length > 0 && topicMatcher(q.topic)(topic))
+    return [...this.#responders.values()].filter(q => q.members.length > 0 && compilePattern(q.topic)(topic))
   }
 
   /** The group that a redrive names, by its topic or pattern, or by the concrete topic of a wildcard group. */
   redriveTarget(topic: string, group: string): ConsumerQueue | undefined {
     const exact = this.group(topic, group)
     if (exact !== undefined) return exact
-    return this.groups.find(q => q.group === group && isPattern(q.topic) && topicMatcher(q.topic)(topic))
+    return this.groups.find(q => q.group === group && isPattern(q.topic) && compilePattern(q.topic)(topic))
   }
 
   /** Removes what does not outlive its members: broadcast queues and groups of responders. */
@@ -148,7 +147,7 @@ export class Namespace {
   /** @throws BusError TOPOLOGY_MISSING for a topic without wildcards that does not exist. */
   #matching(topic: string): Topic[] {
     if (!isPattern(topic)) return [this.topicOrThrow(topic)]
-    const matches = topicMatcher(topic)
+    const matches = compilePattern(topic)
     return [...new Set([...this.topics].filter(([name]) => matches(name)).map(([, found]) => found))]
   }
 

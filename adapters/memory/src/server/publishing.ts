@@ -1,7 +1,12 @@
-import { type Destination, META, type Outgoing, type PublishResult } from '@busbar/core/adapter'
-import { BusError } from '../errors.ts'
+import {
+  BusError,
+  type Destination,
+  isPattern,
+  META,
+  type Outgoing,
+  type PublishResult,
+} from '@busbar/core/adapter'
 import { OVERHEAD, sizeOf, weightOf } from '../size.ts'
-import { isPattern } from '../topic-pattern.ts'
 import { type Namespace, topicMissing } from './namespace.ts'
 import { StoredMessage } from './stored-message.ts'
 

@@ -1,5 +1,5 @@
 import type { Drift, TopicSpec, Topology, TopologyMode } from '@busbar/core/adapter'
-import { type Issue, issuesError } from '../errors.ts'
+import { type Issue, issuesError } from '@busbar/core/adapter'
 import type { Namespace } from './namespace.ts'
 import { retentionLimits, type Topic } from './topic.ts'
 
@@ -14,7 +14,7 @@ export function applyTopology(namespace: Namespace, topology: Topology, mode: To
     const topic = namespace.server.existingTopic(namespace, spec)
     return topic === undefined ? [] : incompatibilities(topic, spec)
   })
-  if (issues.length > 0) throw issuesError('TOPOLOGY_INCOMPATIBLE', issues)
+  if (issues.length > 0) throw issuesError('TOPOLOGY_INCOMPATIBLE', 'memory broker', issues)
   for (const spec of topology.topics) {
     if (!namespace.topics.has(spec.topic)) namespace.addTopic(spec)
     namespace.topics.get(spec.topic)?.widen(spec.retention)

@@ -1,3 +1,14 @@
+export { BusError, type Issue, isBusError, issuesError } from '../errors/index.ts'
+export {
+  compilePattern,
+  isPattern,
+  NAME_RULES,
+  type NameKind,
+  type NameParts,
+  type NameRules,
+  partitionOf,
+  physicalName,
+} from '../names/index.ts'
 export * from './adapter.ts'
 export * from './broker.ts'
 export * from './capabilities.ts'

@@ -75,10 +75,10 @@ const start = anyOf([
   object({ position: required(string()) }),
 ])
 
-const consumeFields = {
+/** Streams are pulled: how many deliveries are worked on at the same time is up to the readers. */
+const streamFields = {
   group: string(),
   start,
-  concurrency: number({ min: 1, max: 100_000, integer: true }),
   prefetch: number({ min: 1, max: 1_000_000, integer: true }),
   retry: retryPolicySpec,
   killSwitch: anyOf([boolean(), killSwitchSpec]),
@@ -86,17 +86,22 @@ const consumeFields = {
   lease: milliseconds({ min: 1_000, max: 12 * 3_600_000 }),
 }
 
-export const consumeSpec = object(consumeFields)
+const subscribeFields = { ...streamFields, concurrency: number({ min: 1, max: 100_000, integer: true }) }
 
-export const batchSpec = object({
-  ...consumeFields,
-  batch: required(
-    object({
-      max: required(number({ min: 1, max: 10_000, integer: true })),
-      wait: milliseconds({ max: 60_000 }),
-    }),
-  ),
-})
+const batch = required(
+  object({
+    max: required(number({ min: 1, max: 10_000, integer: true })),
+    wait: milliseconds({ max: 60_000 }),
+  }),
+)
+
+/** The options of each way to consume. */
+export const CONSUME_SPECS = {
+  subscribe: object(subscribeFields),
+  subscribeBatch: object({ ...subscribeFields, batch }),
+  stream: object(streamFields),
+  streamBatch: object({ ...streamFields, batch }),
+}
 
 export const respondSpec = object({
   group: required(string()),

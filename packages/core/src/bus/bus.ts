@@ -120,7 +120,7 @@ export interface ConsumeOptions {
   readonly group?: string
   /** Where a new group begins. Default `new`. */
   readonly start?: StartPosition
-  /** Handlers that run at the same time. Default 16. */
+  /** Handlers (of batches: calls) that run at the same time. Default 16. Not for streams, which are pulled. */
   readonly concurrency?: number
   /** The most deliveries held unsettled, running ones included. Default 4 × concurrency. */
   readonly prefetch?: number
@@ -329,12 +329,12 @@ export interface Bus extends AsyncDisposable {
   /** Events in batches, each settled by hand. */
   stream<const T extends Target>(
     target: T,
-    options: BatchOptions,
+    options: Omit<BatchOptions, 'concurrency'>,
   ): EventStream<readonly (DeliveryOf<T> & ManualSettlement)[]>
   /** Events one by one, settled by hand. */
   stream<const T extends Target>(
     target: T,
-    options: ConsumeOptions,
+    options: Omit<ConsumeOptions, 'concurrency'>,
   ): EventStream<DeliveryOf<T> & ManualSettlement>
 
   /**

@@ -66,7 +66,7 @@ export interface BusParts {
 /** A handler that has been at it for this many leases is reported as stuck. */
 const STUCK_AFTER_LEASES = 10
 
-/** The least time the connection gets for its goodbye, in milliseconds. */
+/** How long a close waits for the connection, in milliseconds; a drain has its deadline. */
 const GOODBYE = 2_000
 
 /** The bus that `createBus` gives out: checks arguments, and hands each call to the part that does it. */
@@ -248,8 +248,8 @@ export class ConnectedBus implements Bus {
   }
 
   async flush(): Promise<void> {
-    await this.#p.publisher.prepared()
-    await this.#p.queue.flush()
+    // Both look at what is there now: later publishes are not waited for.
+    await Promise.all([this.#p.publisher.settled(), this.#p.queue.flush()])
   }
 
   drain(options: { readonly deadline?: number } = {}): Promise<void> {
@@ -282,23 +282,20 @@ export class ConnectedBus implements Bus {
     const { subscriptions, queue, requester, broker, clock } = this.#p
     const hurry = this.#hurry.signal
     using deadline = deadlineIn(clock, ms, { signal: hurry, grace: 0 })
-    using goodbye = deadlineIn(clock, Math.max(ms, GOODBYE), { signal: hurry, grace: GOODBYE })
+    using goodbye = deadlineIn(clock, ms === 0 ? GOODBYE : ms, { signal: hurry, grace: GOODBYE })
     this.#phase = 'draining'
     subscriptions.end()
     let timedOut: BusError | undefined
     const left = (until: number) => Math.max(0, until - clock.now())
     const end = clock.now() + ms
-    // Handlers may publish and ask until they have ended, so subscriptions go first.
-    await goodbye.race(
-      Promise.all(
-        subscriptions.all.map(subscription =>
-          (ms === 0 ? subscription.close() : subscription.drain({ deadline: left(end) })).catch(error => {
-            if (isBusError(error, 'DRAIN_TIMEOUT')) timedOut ??= error
-            else this.#p.onError(asBusError(error), 'drain')
-          }),
-        ),
+    // Handlers may publish and ask until they have ended, so subscriptions go first. Each keeps the deadline by itself.
+    await Promise.all(
+      subscriptions.all.map(subscription =>
+        (ms === 0 ? subscription.close() : subscription.drain({ deadline: left(end) })).catch(error => {
+          if (isBusError(error, 'DRAIN_TIMEOUT')) timedOut ??= error
+          else this.#p.onError(asBusError(error), 'drain')
+        }),
       ),
-      undefined,
     )
     let unconfirmed = 0
     if (ms > 0) {

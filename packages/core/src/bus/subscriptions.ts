@@ -20,7 +20,7 @@ import { type KillSwitchOptions, type RetryPolicyInput, retryIssues } from '../r
 import type { Clock } from '../time/clock.ts'
 import type { Random } from '../time/random.ts'
 import type { BatchOptions, BusSubscription, ConsumeOptions, EventStream, SubscriptionStats } from './bus.ts'
-import { batchSpec, consumeSpec } from './bus-options.ts'
+import { CONSUME_SPECS } from './bus-options.ts'
 import { requireAll } from './capabilities.ts'
 import { BusSubscriptionHandle } from './subscription-handle.ts'
 import type { TopicRegistry } from './topic-registry.ts'
@@ -84,7 +84,7 @@ export class Subscriptions {
   }
 
   async subscribe(target: unknown, options: ConsumeOptions, handler: unknown): Promise<BusSubscription> {
-    const plan = this.#plan(target, options, undefined)
+    const plan = this.#plan('subscribe', target, options, undefined)
     assertHandler(handler)
     const preparation = this.#preparation(plan)
     const processor = new EventProcessor({
@@ -98,7 +98,7 @@ export class Subscriptions {
   }
 
   async subscribeBatch(target: unknown, options: BatchOptions, handler: unknown): Promise<BusSubscription> {
-    const plan = this.#plan(target, options, options?.batch)
+    const plan = this.#plan('subscribeBatch', target, options, options?.batch)
     assertHandler(handler)
     const processor = new BatchProcessor({
       preparation: this.#preparation(plan),
@@ -112,7 +112,7 @@ export class Subscriptions {
   stream(target: unknown, options: ConsumeOptions | BatchOptions): EventStream<unknown> {
     const batch =
       options !== null && typeof options === 'object' && 'batch' in options ? options.batch : undefined
-    const plan = this.#plan(target, options, batch)
+    const plan = this.#plan(batch === undefined ? 'stream' : 'streamBatch', target, options, batch)
     const preparation = this.#preparation(plan)
     const processor = new StreamProcessor(
       preparation,
@@ -157,8 +157,13 @@ export class Subscriptions {
     this.#closed = true
   }
 
-  #plan(target: unknown, options: ConsumeOptions, batch: { readonly max: number } | undefined): Plan {
-    checkOptions('subscribe options', options, batch === undefined ? consumeSpec : batchSpec)
+  #plan(
+    way: keyof typeof CONSUME_SPECS,
+    target: unknown,
+    options: ConsumeOptions,
+    batch: { readonly max: number } | undefined,
+  ): Plan {
+    checkOptions(`${way.startsWith('stream') ? 'stream' : way} options`, options, CONSUME_SPECS[way])
     const retryProblems = options.retry === undefined ? [] : retryIssues(options.retry)
     if (retryProblems.length > 0) throw issuesError('INVALID_OPTIONS', 'subscribe options', retryProblems)
     if (options.group !== undefined) checkGroupName(options.group)

@@ -41,7 +41,7 @@ export interface Abandoned {
   readonly unsettled: number
 }
 
-/** The least time an adapter gets for its goodbye, in milliseconds. */
+/** How long a close waits for the adapter, in milliseconds; a drain has its deadline. */
 const GOODBYE = 2_000
 
 /**
@@ -247,7 +247,7 @@ export class Engine implements Sink {
     const { clock, processor } = this.#o
     const hurry = this.#hurry.signal
     using deadline = deadlineIn(clock, ms, { signal: hurry, grace: 0 })
-    using goodbye = deadlineIn(clock, Math.max(ms, GOODBYE), { signal: hurry, grace: GOODBYE })
+    using goodbye = deadlineIn(clock, ms === 0 ? GOODBYE : ms, { signal: hurry, grace: GOODBYE })
     const { signal } = goodbye
     const quietly = (step: Promise<unknown>) =>
       goodbye.race(

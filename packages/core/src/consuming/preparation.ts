@@ -1,6 +1,5 @@
 import type { Envelope } from '../adapter/envelope.ts'
 import { decodeData } from '../cloudevents/decode.ts'
-import { encodeEvent } from '../cloudevents/encode.ts'
 import { assertValidEnvelope } from '../cloudevents/validate.ts'
 import { readExtensions, validate } from '../contracts/index.ts'
 import { BusError, isBusError, issuesError } from '../errors/bus-error.ts'
@@ -8,6 +7,7 @@ import { expiryOf } from '../publishing/expiry.ts'
 import { type DeadLetterReason, decide, type ResolvedPolicy } from '../retry/index.ts'
 import type { Clock } from '../time/clock.ts'
 import type { Random } from '../time/random.ts'
+import { adopt } from './adopt.ts'
 import type { DispatchTable, Route } from './dispatch-table.ts'
 import { firstFailureAt } from './failure-metadata.ts'
 import type { Held } from './held.ts'
@@ -139,8 +139,7 @@ export class Preparation {
             remedy: 'give the topic a decode hook if such messages are expected',
           })
     }
-    const made = encodeEvent(decode(raw))
-    return { ...made, headers: raw.headers }
+    return adopt(raw, decode)
   }
 
   #unhandled(held: Held, envelope: Envelope): Verdict {

@@ -56,7 +56,8 @@ export class Runner {
     if (this.#pumping) return
     this.#pumping = true
     try {
-      while (this.#mayStart() && this.#batchReady()) this.#startNext()
+      // In this order: a batch's wait begins when its first event is there, whether or not a handler is free.
+      while (this.#batchReady() && this.#mayStart()) this.#startNext()
     } finally {
       this.#pumping = false
     }
@@ -69,14 +70,18 @@ export class Runner {
   }
 
   #mayStart(): boolean {
-    const { holding, gate, gated, processor, limit } = this.#o
-    if (holding.readyCount === 0 || this.#suspect || (gated && !gate.open)) return false
+    const { gate, gated, processor, limit } = this.#o
+    if (this.#suspect || (gated && !gate.open)) return false
     const allowed = limit()
     return allowed > 0 && (processor.capacity?.() ?? allowed - this.jobs) > 0
   }
 
   #batchReady(): boolean {
     const { processor, holding, clock } = this.#o
+    if (holding.readyCount === 0) {
+      this.#batchDue = false
+      return false
+    }
     if (this.#batchDue || processor.batchWait === 0 || holding.readyCount >= processor.batchSize) {
       this.#batchTimer?.cancel()
       this.#batchTimer = undefined

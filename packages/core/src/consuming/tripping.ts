@@ -54,7 +54,7 @@ export class Tripping {
   #waitForProbe(): void {
     const wait = Math.max(0, (this.#switch?.reopensAt ?? 0) - this.#clock.now())
     this.#onError(
-      new BusError('HANDLER_FAILED', `too many failures: ${this.#name} is paused for ${wait} ms`, {
+      new BusError('SUBSCRIPTION_TRIPPED', `too many failures: ${this.#name} is paused for ${wait} ms`, {
         retryable: true,
         remedy: 'mend what the handler depends on; one message at a time is tried until it recovers',
       }),

@@ -82,6 +82,13 @@ export function eventProblems(type: unknown, definition: unknown): readonly Issu
   }
   for (const name of namesOf(extensions)) problems.push(...extensionProblems(name))
   if (retry !== undefined) problems.push(...retryIssues(retry))
+  if (typeof retry === 'object' && retry !== null && 'budget' in retry && retry.budget !== undefined) {
+    problems.push({
+      field: 'retry.budget',
+      problem: 'belongs to all retries of a subscription together',
+      remedy: 'set it on the subscription or on the bus',
+    })
+  }
   return problems
 }
 

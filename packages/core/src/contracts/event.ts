@@ -24,8 +24,8 @@ export interface EventDefinition<S extends Schema = Schema, E extends ExtensionT
   readonly source?: string
   /** Typed extension attributes: names of lower-case letters and digits. */
   readonly extensions?: E
-  /** Replaces the subscription's and the bus's policy, field by field. */
-  readonly retry?: RetryPolicyInput
+  /** Replaces the subscription's and the bus's policy, field by field. A budget belongs to the subscription. */
+  readonly retry?: Omit<RetryPolicyInput, 'budget'>
 }
 
 /** An event type, its topic and its data. A plain frozen value without any driver. Made by {@link event}. */

@@ -1,9 +1,10 @@
 import type { Broker } from '../adapter/broker.ts'
 import type { DeadItem, DeadLetterSession } from '../adapter/dead-letters.ts'
-import { META } from '../adapter/envelope.ts'
+import { type Envelope, META } from '../adapter/envelope.ts'
 import type { SettlementResult } from '../adapter/subscription.ts'
 import { requireCapability } from '../bus/capabilities.ts'
 import { decodeEvent } from '../cloudevents/decode.ts'
+import { adopt } from '../consuming/adopt.ts'
 import type { Topic } from '../contracts/index.ts'
 import { BusError } from '../errors/bus-error.ts'
 import { partitionOf } from '../names/index.ts'
@@ -93,7 +94,7 @@ export class DeadLetterQueue implements DeadLetters {
         if (options.signal?.aborted) throw abortedBy(options.signal)
         if (redriven + chosen.length >= limit) break
         if (filter !== undefined && !filter(this.#letter(item))) continue
-        if (item.envelope === null) {
+        if (this.#envelope(item) === undefined) {
           kept++
           continue
         }
@@ -167,7 +168,9 @@ export class DeadLetterQueue implements DeadLetters {
   #copy(item: DeadItem): OutgoingMessage {
     const { group, topic } = this.#o
     const redrives = Number(item.meta[META.redrives] ?? 0) + 1
-    const envelope = item.envelope ?? { attributes: {}, body: null, meta: {}, headers: [] }
+    const envelope = this.#envelope(item)
+    if (envelope === undefined)
+      throw new BusError('INTERNAL', `dead letter ${item.id} cannot be made an event`)
     const data = item.meta[META.data]
     const partition =
       item.key === undefined || topic.partitions === 1 ? 0 : partitionOf(item.key, topic.partitions)
@@ -181,6 +184,18 @@ export class DeadLetterQueue implements DeadLetters {
       { key: item.key },
       `redrive-${redrives}`,
     )
+  }
+
+  /** What can be redriven: a message that is no CloudEvent only if the topic's hook makes one of it by now. */
+  #envelope(item: DeadItem): Envelope | undefined {
+    const { decode } = this.#o.topic
+    if (item.envelope !== null || item.raw === undefined || decode === undefined)
+      return item.envelope ?? undefined
+    try {
+      return adopt(item.raw, decode)
+    } catch {
+      return undefined
+    }
   }
 
   async #pause(until: number, aborted: AbortSignal | undefined): Promise<void> {

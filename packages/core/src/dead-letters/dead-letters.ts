@@ -43,7 +43,8 @@ export interface DeadLetters {
   read(id: string): Promise<DeadLetter>
   /**
    * Moves dead letters back to this group alone: each is published to its inbox and confirmed, then removed. Their attempts
-   * begin anew. Without `filter`, all that were there when it began. Undecodable ones stay, and are counted as `kept`.
+   * begin anew. Without `filter`, all that were there when it began. One that cannot be decoded stays, counted as `kept`, unless
+   * the topic's `decode` hook makes an event of it by now.
    */
   redrive(options?: {
     readonly filter?: DeadLetterFilter

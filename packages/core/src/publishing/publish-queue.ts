@@ -213,7 +213,7 @@ export class PublishQueue {
       if (result.status === 'unknown') entry.unsure = true
       if (entry.done) this.#release(entry)
       else if (result.status === 'confirmed') {
-        this.#confirmed++
+        if (entry.outgoing.to.kind === 'topic') this.#confirmed++
         this.#settle(entry)
         entry.resolve({ id: entry.id, position: result.position, duplicate: result.duplicate === true })
       } else if (result.status === 'failed' && (!result.error.retryable || entry.once)) {

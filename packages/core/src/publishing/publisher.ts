@@ -108,12 +108,12 @@ export class Publisher {
     return this.#track(state.after(Promise.all([provisioning, validation]), send))
   }
 
-  /** Resolves when everything published so far is in the queue, or has failed before. */
-  async prepared(): Promise<void> {
+  /** Resolves when the publishes that wait for something now have settled. */
+  async settled(): Promise<void> {
     await Promise.allSettled([...this.#preparing])
   }
 
-  /** How many have not come as far as the queue. */
+  /** How many waited for something and have not settled. */
   get preparing(): number {
     return this.#preparing.size
   }

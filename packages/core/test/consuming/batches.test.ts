@@ -13,7 +13,10 @@ test('without a wait, what is there is one batch, up to its size', async () => {
   })
   only.sink.deliver(many('a', 'b', 'c', 'd', 'e'))
   await clock.settle()
-  expect(batches).toEqual([['a', 'b', 'c'], ['d', 'e']])
+  expect(batches).toEqual([
+    ['a', 'b', 'c'],
+    ['d', 'e'],
+  ])
   expect(only.settled).toEqual(['ack a', 'ack b', 'ack c', 'ack d', 'ack e'])
 })
 
@@ -32,7 +35,10 @@ test('with a wait, a batch goes when it is full, or when the wait is over', asyn
   expect(batches).toEqual([['a', 'b']])
   only.sink.deliver(many('c', 'd', 'e', 'f'))
   await clock.settle()
-  expect(batches).toEqual([['a', 'b'], ['c', 'd', 'e']])
+  expect(batches).toEqual([
+    ['a', 'b'],
+    ['c', 'd', 'e'],
+  ])
   await clock.advance(200)
   expect(batches).toEqual([['a', 'b'], ['c', 'd', 'e'], ['f']])
 })
@@ -41,10 +47,14 @@ test('what has waited its time while all handlers were busy goes as soon as one 
   const { bus, only, clock } = await scriptedWorld()
   const batches: string[][] = []
   const hold = gate()
-  await bus.subscribeBatch('orders', { group: 'g', concurrency: 1, batch: { max: 2, wait: 100 } }, deliveries => {
-    batches.push(deliveries.map(d => d.event.id))
-    return batches.length === 1 ? hold.promise : undefined
-  })
+  await bus.subscribeBatch(
+    'orders',
+    { group: 'g', concurrency: 1, batch: { max: 2, wait: 100 } },
+    deliveries => {
+      batches.push(deliveries.map(d => d.event.id))
+      return batches.length === 1 ? hold.promise : undefined
+    },
+  )
   only.sink.deliver(many('a', 'b', 'c'))
   await clock.advance(5_000)
   hold.open()
@@ -111,7 +121,9 @@ test('batches on an ordered topic, and a prefetch below the batch size, are refu
   const { bus } = await scriptedWorld()
   const { topic } = await import('@busbar/core')
   const ordered = topic('ordered', { ordered: true })
-  await expect(bus.subscribeBatch(ordered, { group: 'g', batch: { max: 2 } }, () => {})).rejects.toMatchObject({
+  await expect(
+    bus.subscribeBatch(ordered, { group: 'g', batch: { max: 2 } }, () => {}),
+  ).rejects.toMatchObject({
     code: 'INVALID_OPTIONS',
     field: 'batch',
   })

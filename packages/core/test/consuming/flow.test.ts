@@ -1,16 +1,23 @@
 import { expect, test } from 'vitest'
-import { delivery, gate, scriptedWorld, watch } from '../support/world.ts'
+import { delivery, type Gate, gate, scriptedWorld, watch } from '../support/world.ts'
 
 test('the window opens to the prefetch only when subscribe resolves, and is four times the concurrency by default', async () => {
   const { bus, only } = await scriptedWorld()
   await bus.subscribe('orders', { group: 'g', concurrency: 3 }, () => {})
   expect(only.windows).toEqual([12])
-  expect(only.spec).toMatchObject({ kind: 'events', topic: 'orders', group: 'g', start: 'new', lease: 30_000, maxWindow: 12 })
+  expect(only.spec).toMatchObject({
+    kind: 'events',
+    topic: 'orders',
+    group: 'g',
+    start: 'new',
+    lease: 30_000,
+    maxWindow: 12,
+  })
 })
 
 test('no more handlers run than the concurrency, and the next starts when one ends', async () => {
   const world = await scriptedWorld()
-  const gates = new Map<string, ReturnType<typeof gate>>()
+  const gates = new Map<string, Gate>()
   await world.bus.subscribe('orders', { group: 'g', concurrency: 2 }, ({ event }) => {
     const mine = gate()
     gates.set(event.id, mine)
@@ -43,10 +50,14 @@ test('ten thousand synchronous handlers in one batch are no deep stack, and sett
 test('changing the concurrency takes effect at once, and the window keeps its proportion', async () => {
   const { bus, only, clock } = await scriptedWorld()
   const running: string[] = []
-  const subscription = await bus.subscribe('orders', { group: 'g', concurrency: 4, prefetch: 8 }, ({ event }) => {
-    running.push(event.id)
-    return new Promise(() => {})
-  })
+  const subscription = await bus.subscribe(
+    'orders',
+    { group: 'g', concurrency: 4, prefetch: 8 },
+    ({ event }) => {
+      running.push(event.id)
+      return new Promise(() => {})
+    },
+  )
   subscription.setConcurrency(1)
   expect(only.windowSize).toBe(2)
   only.sink.deliver([delivery('a'), delivery('b')])
@@ -61,7 +72,8 @@ test('changing the concurrency takes effect at once, and the window keeps its pr
 test('core never asks for a window above the one it announced', async () => {
   const { bus, only } = await scriptedWorld()
   const subscription = await bus.subscribe('orders', { group: 'g', concurrency: 4 }, () => {})
-  subscription.setConcurrency(64)
+  subscription.setConcurrency(16)
+  expect(() => subscription.setConcurrency(64)).toThrow(expect.objectContaining({ code: 'INVALID_OPTIONS' }))
   expect(Math.max(...only.windows)).toBeLessThanOrEqual(only.spec.maxWindow)
 })
 
@@ -100,7 +112,10 @@ test('a handler that has been at it for ten leases is reported as stuck', async 
   await bus.subscribe('orders', { group: 'g', lease: 1_000 }, () => new Promise(() => {}))
   only.sink.deliver([delivery('a')])
   await clock.advance(10_000)
-  expect(bus.health).toMatchObject({ status: 'live', subscriptions: [{ stuck: false, oldestRunning: 10_000 }] })
+  expect(bus.health).toMatchObject({
+    status: 'live',
+    subscriptions: [{ stuck: false, oldestRunning: 10_000 }],
+  })
   await clock.advance(1)
   expect(bus.health).toMatchObject({ status: 'degraded', subscriptions: [{ stuck: true }] })
 })

@@ -5,7 +5,7 @@ import { delivery, plain, scriptedWorld } from '../support/world.ts'
 
 const Placed = event('placed', { topic: 'orders', data: z.object({ total: z.number() }) })
 
-test('handling middleware wraps the handler in the order given, and what it throws counts as the handler\'s', async () => {
+test("handling middleware wraps the handler in the order given, and what it throws counts as the handler's", async () => {
   const log: string[] = []
   const { bus, only, clock } = await scriptedWorld(
     {},
@@ -96,7 +96,10 @@ test('instrumentation sees publishes, handlers and settlements, and how they end
 
 test('a publish that is refused ends its instrumentation too', async () => {
   const ends: boolean[] = []
-  const { bus } = await scriptedWorld({}, { instrumentation: { publish: () => end => void ends.push(end.ok) } })
+  const { bus } = await scriptedWorld(
+    {},
+    { instrumentation: { publish: () => end => void ends.push(end.ok) } },
+  )
   await bus.publish('orders', plain())
   await expect(bus.publish('orders', plain('', {}))).rejects.toMatchObject({ code: 'INVALID_EVENT' })
   expect(ends).toEqual([true, false])
@@ -119,7 +122,7 @@ test('hooks that throw are reported and otherwise harmless', async () => {
   expect(errors.map(e => e.code)).toEqual(['INTERNAL', 'INTERNAL', 'INTERNAL'])
 })
 
-test('a handle hook that forgets to pass on the handler\'s promise does not ack before the handler has ended', async () => {
+test("a handle hook that forgets to pass on the handler's promise does not ack before the handler has ended", async () => {
   const { bus, only, clock } = await scriptedWorld(
     {},
     {
@@ -146,7 +149,11 @@ test('an error handler that throws, with a logger that throws too, harms nobody'
   }
   const { bus, only, clock } = await scriptedWorld(
     {},
-    { onError: boom, logger: { debug: boom, info: boom, warn: boom, error: boom }, instrumentation: { settled: boom } },
+    {
+      onError: boom,
+      logger: { debug: boom, info: boom, warn: boom, error: boom },
+      instrumentation: { settled: boom },
+    },
   )
   await bus.subscribe('orders', { group: 'g' }, () => {})
   only.sink.deliver([delivery('a')])

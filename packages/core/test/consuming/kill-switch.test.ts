@@ -20,7 +20,7 @@ test('enough failures pause the subscription, give back what waits, and are repo
   expect(handled).toEqual(['a', 'b'])
   expect([subscription.state, only.windowSize]).toEqual(['tripped', 0])
   expect(only.settled.sort()).toEqual(['release c', 'retry a', 'retry b'])
-  expect(errors.map(e => e.code)).toEqual(['HANDLER_FAILED'])
+  expect(errors.map(e => e.code)).toEqual(['SUBSCRIPTION_TRIPPED'])
   expect(bus.health.status).toBe('degraded')
 })
 

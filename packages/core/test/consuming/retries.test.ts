@@ -12,7 +12,9 @@ test('a handler that throws is retried after its backoff, with what is known of 
   })
   only.sink.deliver([delivery('a')])
   await clock.settle()
-  expect(only.settlements).toMatchObject([{ kind: 'retry', notBefore: clock.now() + 700, metaRequired: false }])
+  expect(only.settlements).toMatchObject([
+    { kind: 'retry', notBefore: clock.now() + 700, metaRequired: false },
+  ])
   const [retry] = only.settlements as (Settlement & { kind: 'retry' })[]
   expect(retry?.meta).toMatchObject({
     [META.failures]: '1',
@@ -94,7 +96,11 @@ test('a broadcast is retried in memory, then dropped, counted and reported', asy
   })
   only.sink.deliver([delivery('a')])
   await clock.advance(1_000)
-  expect(attempts).toEqual([[1, 0], [2, 100], [3, 200]])
+  expect(attempts).toEqual([
+    [1, 0],
+    [2, 100],
+    [3, 200],
+  ])
   expect(only.settled).toEqual(['ack a'])
   expect(subscription.stats).toMatchObject({ retried: 2, dropped: 1, deadLettered: 0 })
   expect(errors).toMatchObject([{ code: 'ATTEMPTS_EXHAUSTED', cause: { message: 'down' } }])
@@ -134,7 +140,7 @@ test('on an ordered topic the followers of a retried event go back with it, othe
   ])
 })
 
-test('a follower that arrives while its key\'s retry is being settled goes back too', async () => {
+test("a follower that arrives while its key's retry is being settled goes back too", async () => {
   const { bus, only, clock } = await scriptedWorld()
   const orders = topic('orders', { ordered: true })
   const handled: string[] = []
@@ -152,10 +158,14 @@ test('a follower that arrives while its key\'s retry is being settled goes back 
   expect(only.settled).toEqual(['retry a1', 'release a2'])
 })
 
-test('a key\'s next event starts when its predecessor is settled, not when its handler has ended', async () => {
+test("a key's next event starts when its predecessor is settled, not when its handler has ended", async () => {
   const { bus, only, clock } = await scriptedWorld()
   const handled: string[] = []
-  await bus.subscribe(topic('orders', { ordered: true }), { group: 'g' }, ({ event }) => void handled.push(event.id))
+  await bus.subscribe(
+    topic('orders', { ordered: true }),
+    { group: 'g' },
+    ({ event }) => void handled.push(event.id),
+  )
   only.result = () => undefined
   only.sink.deliver([delivery('a1', { key: 'a' }), delivery('a2', { key: 'a' })])
   await clock.settle()
@@ -190,7 +200,9 @@ test('a settlement that fails for now is tried again with growing waits, and the
   const { bus, only, clock, errors } = await scriptedWorld()
   let left = 4
   only.result = () =>
-    left-- > 0 ? { status: 'failed', error: new Error('busy'), retryable: true, copy: 'none' } : { status: 'done' }
+    left-- > 0
+      ? { status: 'failed', error: new Error('busy'), retryable: true, copy: 'none' }
+      : { status: 'done' }
   const subscription = await bus.subscribe('orders', { group: 'g' }, () => {})
   only.sink.deliver([delivery('a')])
   await clock.settle()
@@ -222,9 +234,13 @@ test('a settlement that the broker refuses for good is reported, kept and tried 
 test('a settlement that comes too late is counted as lost, and its followers go back', async () => {
   const { bus, only, clock } = await scriptedWorld()
   const handled: string[] = []
-  const subscription = await bus.subscribe(topic('orders', { ordered: true }), { group: 'g' }, ({ event }) => {
-    handled.push(event.id)
-  })
+  const subscription = await bus.subscribe(
+    topic('orders', { ordered: true }),
+    { group: 'g' },
+    ({ event }) => {
+      handled.push(event.id)
+    },
+  )
   only.result = ({ kind }) => (kind === 'ack' ? { status: 'lost', copied: false } : { status: 'done' })
   only.sink.deliver([delivery('a1', { key: 'a' }), delivery('a2', { key: 'a' })])
   await clock.settle()

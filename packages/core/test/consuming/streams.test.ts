@@ -21,7 +21,10 @@ test('a stream hands out one event at a time; ack resolves when the broker has t
 
 test('every way to settle by hand', async () => {
   const { bus, only, clock } = await scriptedWorld()
-  const stream = bus.stream('orders', { group: 'g', retry: { attempts: 5, backoff: { kind: 'fixed', delay: 50 } } })
+  const stream = bus.stream('orders', {
+    group: 'g',
+    retry: { attempts: 5, backoff: { kind: 'fixed', delay: 50 } },
+  })
   await stream.ready()
   only.sink.deliver(['ack', 'retry', 'retry-in', 'dead', 'release', 'twice'].map(id => delivery(id)))
   const reader = stream[Symbol.asyncIterator]()

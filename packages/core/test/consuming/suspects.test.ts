@@ -1,6 +1,6 @@
 import { META } from '@busbar/core/adapter'
 import { expect, test } from 'vitest'
-import { delivery, gate, scriptedWorld } from '../support/world.ts'
+import { delivery, type Gate, gate, scriptedWorld } from '../support/world.ts'
 
 const retry = { attempts: 3, backoff: { kind: 'fixed', delay: 10 } } as const
 /** Handed out as often as the policy allows attempts, without a verdict. */
@@ -8,7 +8,7 @@ const suspect = (id: string) => delivery(id, { redeliveries: 3 })
 
 test('a suspect waits until nobody runs, is marked, and runs with nobody beside it', async () => {
   const { bus, only, clock } = await scriptedWorld()
-  const gates = new Map<string, ReturnType<typeof gate>>()
+  const gates = new Map<string, Gate>()
   await bus.subscribe('orders', { group: 'g', retry }, ({ event }) => {
     const mine = gate()
     gates.set(event.id, mine)

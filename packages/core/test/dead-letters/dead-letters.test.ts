@@ -62,7 +62,11 @@ test('redrive by filter, up to a limit, and with its progress', async () => {
   const { letters, state, clock } = await failing(['a', 'b', 'c', 'd'])
   state.broken = false
   const progress: number[] = []
-  await letters.redrive({ filter: l => l.event?.id !== 'a', limit: 2, onProgress: p => progress.push(p.redriven) })
+  await letters.redrive({
+    filter: l => l.event?.id !== 'a',
+    limit: 2,
+    onProgress: p => progress.push(p.redriven),
+  })
   await clock.settle()
   expect(state.handled).toEqual(['b#1', 'c#1'])
   expect(progress.at(-1)).toBe(2)
@@ -127,7 +131,9 @@ test('an undecodable letter shows its bytes and is kept by a redrive', async () 
     deadLetters: [{ id: '1', topic: 'orders', envelope: null, raw, meta: {} }],
   })
   const letters = bus.deadLetters('orders', 'g')
-  expect(await letters.list()).toMatchObject([{ event: null, body: null, raw, headers: raw.headers, reason: 'unknown' }])
+  expect(await letters.list()).toMatchObject([
+    { event: null, body: null, raw, headers: raw.headers, reason: 'unknown' },
+  ])
   expect(await letters.redrive()).toEqual({ redriven: 0, kept: 1 })
 })
 
@@ -136,7 +142,9 @@ test('bad options and bad names are refused', async () => {
   const letters = bus.deadLetters('orders', 'g')
   await expect(letters.list({ limit: 0 })).rejects.toMatchObject({ code: 'INVALID_OPTIONS', field: 'limit' })
   await expect(letters.redrive({ rte: 5 } as never)).rejects.toThrow('rate')
-  expect(() => bus.deadLetters('orders', 'no spaces')).toThrow(expect.objectContaining({ code: 'ILLEGAL_NAME' }))
+  expect(() => bus.deadLetters('orders', 'no spaces')).toThrow(
+    expect.objectContaining({ code: 'ILLEGAL_NAME' }),
+  )
 })
 
 test('dead letters of a closed bus: BUS_CLOSED, and the broker is not asked', async () => {

@@ -1,10 +1,10 @@
 import { topic } from '@busbar/core'
 import type { PublishResult } from '@busbar/core/adapter'
 import { expect, test } from 'vitest'
-import { gate, never, plain, scriptedWorld, watch } from '../support/world.ts'
+import { type Gate, gate, never, plain, scriptedWorld, watch } from '../support/world.ts'
 
 test('flush waits for what was published before, not for what comes after', async () => {
-  const answers = new Map<string, ReturnType<typeof gate<readonly PublishResult[]>>>()
+  const answers = new Map<string, Gate<readonly PublishResult[]>>()
   const { bus, clock } = await scriptedWorld({
     limits: { batchSize: 1 },
     answer: ([message]) => {

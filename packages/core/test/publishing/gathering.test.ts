@@ -75,5 +75,9 @@ test('a batch of entries has a result for each, in order, and rejects for none o
     { topic: 'orders', event: plain('b', { source: '' }) },
     { topic: 'orders', event: plain('c') },
   ])
-  expect(results.map(r => (r.status === 'confirmed' ? r.receipt.id : r.error.code))).toEqual(['a', 'INVALID_EVENT', 'c'])
+  expect(results.map(r => (r.status === 'confirmed' ? r.receipt.id : r.error.code))).toEqual([
+    'a',
+    'INVALID_EVENT',
+    'c',
+  ])
 })

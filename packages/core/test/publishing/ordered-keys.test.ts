@@ -8,10 +8,13 @@ const orders = topic('orders', { ordered: true, partitions: 4 })
 const keyed = (id: string, key: string) => plain(id, { partitionkey: key })
 const idsOf = (batch: readonly Outgoing[]) => batch.map(m => m.envelope.attributes.id ?? '')
 const confirmed: PublishResult = { status: 'confirmed' }
-const later: PublishResult = { status: 'failed', error: new BusError('BROKER_FULL', 'later', { retryable: true }) }
+const later: PublishResult = {
+  status: 'failed',
+  error: new BusError('BROKER_FULL', 'later', { retryable: true }),
+}
 const refused: PublishResult = { status: 'failed', error: new BusError('BROKER_REJECTED', 'never') }
 
-test('a key\'s next publish waits for one that is on its way, other keys do not', async () => {
+test("a key's next publish waits for one that is on its way, other keys do not", async () => {
   const first = gate<readonly PublishResult[]>()
   const { bus, broker, clock } = await scriptedWorld({
     answer: batch => (idsOf(batch).includes('a1') ? first.promise : batch.map(() => confirmed)),
@@ -132,10 +135,13 @@ test('an ordered topic without a key is refused, and its events land in the part
   expect(b?.key).toBe('customer-1')
 })
 
-test('whatever the broker answers, and in whatever order, a key\'s events are stored in publish order', async () => {
-  const verdicts = fc.array(fc.constantFrom<PublishResult['status'] | 'later'>('confirmed', 'later', 'failed'), {
-    maxLength: 40,
-  })
+test("whatever the broker answers, and in whatever order, a key's events are stored in publish order", async () => {
+  const verdicts = fc.array(
+    fc.constantFrom<PublishResult['status'] | 'later'>('confirmed', 'later', 'failed'),
+    {
+      maxLength: 40,
+    },
+  )
   const keys = fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 30 })
   await fc.assert(
     fc.asyncProperty(keys, verdicts, fc.integer({ min: 1, max: 4 }), async (plan, answers, batchSize) => {

@@ -49,7 +49,11 @@ test('refused until its deadline: PUBLISH_FAILED, surely not stored, with the re
   const start = clock.now()
   const published = watch(bus.publish('orders', plain('a'), { timeout: 1_000 }))
   await clock.advanceUntil(() => published.state !== 'pending')
-  expect(published.error).toMatchObject({ code: 'PUBLISH_FAILED', retryable: true, cause: { code: 'BROKER_FULL' } })
+  expect(published.error).toMatchObject({
+    code: 'PUBLISH_FAILED',
+    retryable: true,
+    cause: { code: 'BROKER_FULL' },
+  })
   expect(clock.now() - start).toBe(1_000)
 })
 

@@ -13,7 +13,7 @@ const Quote = request('com.example.quote', {
   errors: { NOT_FOUND: z.object({ sku: z.string() }) },
 })
 
-test('ask and answer: the caller gets the schema\'s output', async () => {
+test("ask and answer: the caller gets the schema's output", async () => {
   const { bus } = await memoryWorld()
   await bus.respond(Quote, { group: 'pricing' }, ({ input }) => ({ cents: `${input.sku.length}` }))
   await expect(bus.request(Quote, { sku: 'abc' })).resolves.toEqual({ cents: 3 })
@@ -44,7 +44,9 @@ test('a request carries its expiry, its own id and the reply address, and is sen
   const { bus, broker, clock } = await scriptedWorld({
     answer: batch => batch.map(() => ({ status: 'unknown', cause: new Error('link died') })),
   })
-  const asked = watch(bus.request(Quote, { sku: 'a' }, { timeout: 2_000, attributes: { correlationid: 'mine' } }))
+  const asked = watch(
+    bus.request(Quote, { sku: 'a' }, { timeout: 2_000, attributes: { correlationid: 'mine' } }),
+  )
   await clock.advance(1_999)
   expect(asked.error?.code).toBe('PUBLISH_UNKNOWN')
   expect(broker.batches).toHaveLength(1)
@@ -66,7 +68,9 @@ test('an aborted request rejects with ABORTED and tells nobody else', async () =
   await clock.settle()
   expect(asked.error).toMatchObject({ code: 'ABORTED', cause: { message: 'user left' } })
   expect(bus.stats.requests.pending).toBe(0)
-  await expect(bus.request(Quote, { sku: 'a' }, { signal: stop.signal })).rejects.toMatchObject({ code: 'ABORTED' })
+  await expect(bus.request(Quote, { sku: 'a' }, { signal: stop.signal })).rejects.toMatchObject({
+    code: 'ABORTED',
+  })
 })
 
 test('a declared failure comes back typed; anything else the responder throws is a remote failure without its stack', async () => {
@@ -78,7 +82,10 @@ test('a declared failure comes back typed; anything else the responder throws is
   const failure = await bus.request(Quote, { sku: 'none' }).catch(error => error)
   expect(Quote.isFailure(failure, 'NOT_FOUND') && failure.data).toEqual({ sku: 'none' })
   const remote = await bus.request(Quote, { sku: 'x' }).catch(error => error)
-  expect(remote).toMatchObject({ code: 'REMOTE_FAILURE', message: expect.stringContaining('database is down') })
+  expect(remote).toMatchObject({
+    code: 'REMOTE_FAILURE',
+    message: expect.stringContaining('database is down'),
+  })
   expect(remote.message).not.toContain('requests.test')
   expect(errors).toMatchObject([{ code: 'HANDLER_FAILED', cause: { message: 'database is down' } }])
 })
@@ -90,20 +97,24 @@ test('a responder whose answer breaks the schema fails the request, and reports 
   expect(errors.map(e => e.code)).toEqual(['SCHEMA_VIOLATION'])
 })
 
-test('a reply that breaks the caller\'s schema, or names a failure it does not declare: INVALID_REPLY', async () => {
+test("a reply that breaks the caller's schema, or names a failure it does not declare: INVALID_REPLY", async () => {
   const { bus, broker, clock } = await scriptedWorld()
   const reply = async (data: unknown, meta: Record<string, string>) => {
     const asked = watch(bus.request(Quote, { sku: 'a' }))
     await clock.settle()
     const envelope = encodeEvent({ id: 'r', source: '/r', type: 'reply', data })
     const requestId = broker.batches.flat().at(-1)?.requestId ?? ''
-    broker.deliverReply?.(delivery('r', { requestId, envelope: { ...envelope, meta: { ...envelope.meta, ...meta } } }))
+    broker.deliverReply?.(
+      delivery('r', { requestId, envelope: { ...envelope, meta: { ...envelope.meta, ...meta } } }),
+    )
     await clock.settle()
     return asked.error?.code
   }
   expect(await reply({ cents: 'x' }, { [META.replyStatus]: 'ok' })).toBe('INVALID_REPLY')
   expect(await reply({}, { [META.replyStatus]: 'failure', [META.errorCode]: 'OTHER' })).toBe('INVALID_REPLY')
-  expect(await reply({}, { [META.replyStatus]: 'failure', [META.errorCode]: 'constructor' })).toBe('INVALID_REPLY')
+  expect(await reply({}, { [META.replyStatus]: 'failure', [META.errorCode]: 'constructor' })).toBe(
+    'INVALID_REPLY',
+  )
 })
 
 test('without a responder the request fails at once where the broker can tell', async () => {
@@ -152,7 +163,7 @@ test('requests are acked before they are handled, and an expired one is not hand
   expect(responder.stats).toMatchObject({ handled: 1, expired: 1 })
 })
 
-test('the responder\'s signal aborts when the caller no longer waits, and nothing is sent then', async () => {
+test("the responder's signal aborts when the caller no longer waits, and nothing is sent then", async () => {
   const { bus, only, broker, clock } = await scriptedWorld()
   const reasons: unknown[] = []
   await bus.respond(Quote, { group: 'pricing' }, async ({ signal }) => {
@@ -162,7 +173,11 @@ test('the responder\'s signal aborts when the caller no longer waits, and nothin
   })
   const expirytime = new Date(clock.now() + 1_000).toISOString()
   only.sink.deliver([
-    delivery('a', { topic: 'pricing', replyTo: 'replies/1', requestId: '1' }, { type: Quote.type, data: { sku: 'a' }, expirytime }),
+    delivery(
+      'a',
+      { topic: 'pricing', replyTo: 'replies/1', requestId: '1' },
+      { type: Quote.type, data: { sku: 'a' }, expirytime },
+    ),
   ])
   await clock.advance(1_000)
   expect(reasons).toMatchObject([{ code: 'REQUEST_TIMEOUT' }])

@@ -198,7 +198,10 @@ export class ScriptedSubscription implements Subscription {
 
 export const idOf = (delivery: Delivery): string => delivery.envelope?.attributes.id ?? ''
 
-export function scriptedAdapter(script: Script): { readonly adapter: Adapter; readonly broker: ScriptedBroker } {
+export function scriptedAdapter(script: Script): {
+  readonly adapter: Adapter
+  readonly broker: ScriptedBroker
+} {
   const broker = new ScriptedBroker(script)
   const adapter: Adapter = {
     name: 'scripted',

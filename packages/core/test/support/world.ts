@@ -4,7 +4,12 @@ import { encodeEvent } from '@busbar/core/cloudevents'
 import { seededRandom, VirtualClock } from '@busbar/core/time'
 import { MemoryBroker, type MemoryBrokerOptions, memory } from '@busbar/memory'
 import { onTestFinished } from 'vitest'
-import { type Script, type ScriptedBroker, type ScriptedSubscription, scriptedAdapter } from './scripted-broker.ts'
+import {
+  type Script,
+  type ScriptedBroker,
+  type ScriptedSubscription,
+  scriptedAdapter,
+} from './scripted-broker.ts'
 
 export interface World {
   readonly bus: Bus
@@ -101,8 +106,14 @@ export const delivery = (
   ...more,
 })
 
-/** A promise that a test settles, and how it stands. */
-export function gate<T = void>() {
+export interface Gate<T = void> {
+  readonly promise: Promise<T>
+  open(value: T): void
+  fail(error: unknown): void
+}
+
+/** A promise that the test settles. */
+export function gate<T = void>(): Gate<T> {
   let open!: (value: T) => void
   let fail!: (error: unknown) => void
   const promise = new Promise<T>((resolve, reject) => {
@@ -114,7 +125,9 @@ export function gate<T = void>() {
 
 /** Watches a promise without waiting for it. */
 export function watch<T>(promise: Promise<T>) {
-  const seen: { state: 'pending' | 'resolved' | 'rejected'; value?: T; error?: BusError } = { state: 'pending' }
+  const seen: { state: 'pending' | 'resolved' | 'rejected'; value?: T; error?: BusError } = {
+    state: 'pending',
+  }
   promise.then(
     value => {
       seen.state = 'resolved'

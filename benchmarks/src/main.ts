@@ -1,0 +1,33 @@
+import { writeFile } from 'node:fs/promises'
+import { isBusError } from '@busbar/core'
+import { benchArguments } from './arguments.ts'
+import { coreScenario } from './core/scenario.ts'
+import { type Case, type Figure, measure } from './measure.ts'
+import { HEADER, line, ratioLine, report } from './report.ts'
+
+const SCENARIOS: Readonly<Record<string, readonly Case[]>> = { core: coreScenario }
+
+async function main(): Promise<void> {
+  const { scenario, json, rounds } = benchArguments(process.argv.slice(2), Object.keys(SCENARIOS))
+  const figures: Figure[] = []
+  let group = ''
+  for (const subject of SCENARIOS[scenario] ?? []) {
+    if (subject.group !== group) {
+      group = subject.group
+      console.log(`\n${group}, each event\n${HEADER}`)
+    }
+    const figure = await measure(subject, rounds)
+    figures.push(figure)
+    console.log(line(figure))
+  }
+  const result = report(scenario, rounds, figures)
+  if (result.ratios.length > 0) console.log(`\ncodec\n${result.ratios.map(ratioLine).join('\n')}`)
+  if (json !== undefined) await writeFile(json, `${JSON.stringify(result, undefined, 2)}\n`)
+}
+
+try {
+  await main()
+} catch (error) {
+  console.error(isBusError(error) ? error.message : error)
+  process.exitCode = 1
+}

@@ -1,0 +1,88 @@
+import { GCProfiler } from 'node:v8'
+
+/** One thing to measure: `run` does `events` of it. */
+export interface Case {
+  /** What is measured, as `publish`, `dispatch`, `decode`. */
+  readonly group: string
+  readonly name: string
+  readonly events: number
+  /** Made anew for each round, outside the measured time. */
+  prepare(): Promise<Round> | Round
+}
+
+export interface Round {
+  run(): Promise<void> | void
+  /** After the round, outside the measured time. */
+  end?(): Promise<void> | void
+}
+
+export interface Figure {
+  readonly group: string
+  readonly name: string
+  /** Median over the rounds. */
+  readonly microseconds: number
+  /** The fastest round: what is left when nobody else uses the machine. */
+  readonly best: number
+  /** On the JavaScript heap, each event; buffers outside it are not counted. */
+  readonly bytes: number
+  readonly perSecond: number
+}
+
+/** Warms up, then times `rounds` rounds with a collection before each, and counts the bytes of one more. */
+export async function measure(subject: Case, rounds: number): Promise<Figure> {
+  const warmUps = 3
+  const times: number[] = []
+  for (let i = 0; i < warmUps + rounds; i++) {
+    const took = await inRound(subject, async round => {
+      const start = process.hrtime.bigint()
+      await round.run()
+      return Number(process.hrtime.bigint() - start) / 1_000 / subject.events
+    })
+    if (i >= warmUps) times.push(took)
+  }
+  const bytes = await inRound(subject, round => allocated(() => round.run()))
+  const microseconds = median(times)
+  return {
+    group: subject.group,
+    name: subject.name,
+    microseconds,
+    best: Math.min(...times),
+    bytes: bytes / subject.events,
+    perSecond: 1_000_000 / microseconds,
+  }
+}
+
+async function inRound<T>(subject: Case, use: (round: Round) => Promise<T>): Promise<T> {
+  const round = await subject.prepare()
+  collect()
+  const result = await use(round)
+  await round.end?.()
+  return result
+}
+
+/** Bytes allocated while `run` runs: what the heap grew by between collections, added up. */
+async function allocated(run: () => Promise<void> | void): Promise<number> {
+  const profiler = new GCProfiler()
+  profiler.start()
+  let last = process.memoryUsage().heapUsed
+  await run()
+  const end = process.memoryUsage().heapUsed
+  let sum = 0
+  for (const { beforeGC, afterGC } of profiler.stop()?.statistics ?? []) {
+    sum += beforeGC.heapStatistics.usedHeapSize - last
+    last = afterGC.heapStatistics.usedHeapSize
+  }
+  return sum + end - last
+}
+
+function collect(): void {
+  if (globalThis.gc === undefined) throw new Error('bench: start node with --expose-gc (npm run bench does)')
+  globalThis.gc()
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const upper = sorted[middle] ?? Number.NaN
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2
+}
