@@ -5,7 +5,10 @@ export default defineConfig({
   resolve: { conditions: ['@busbar/source', 'node', 'import', 'default'] },
   ssr: { resolve: { conditions: ['@busbar/source', 'node', 'import', 'default'] } },
   test: {
-    include: ['{packages,adapters,examples}/*/test/**/*.test.ts', '{conformance,benchmarks}/test/**/*.test.ts'],
+    include: [
+      '{packages,adapters,examples}/*/test/**/*.test.ts',
+      '{conformance,benchmarks}/test/**/*.test.ts',
+    ],
     typecheck: { enabled: false },
     testTimeout: 20_000,
   },

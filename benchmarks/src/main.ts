@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises'
-import { isBusError } from '@busbar/core'
+import { BusError, isBusError } from '@busbar/core'
 import { benchArguments } from './arguments.ts'
 import { coreScenario } from './core/scenario.ts'
 import { type Case, type Figure, measure } from './measure.ts'
@@ -8,10 +8,12 @@ import { HEADER, line, ratioLine, report } from './report.ts'
 const SCENARIOS: Readonly<Record<string, readonly Case[]>> = { core: coreScenario }
 
 async function main(): Promise<void> {
-  const { scenario, json, rounds } = benchArguments(process.argv.slice(2), Object.keys(SCENARIOS))
+  const { scenario, json, rounds, only } = benchArguments(process.argv.slice(2), Object.keys(SCENARIOS))
   const figures: Figure[] = []
   let group = ''
-  for (const subject of SCENARIOS[scenario] ?? []) {
+  const cases = (SCENARIOS[scenario] ?? []).filter(({ group, name }) => `${group} ${name}`.includes(only))
+  if (cases.length === 0) throw new BusError('INVALID_OPTIONS', `bench: no case has "${only}" in its name`)
+  for (const subject of cases) {
     if (subject.group !== group) {
       group = subject.group
       console.log(`\n${group}, each event\n${HEADER}`)

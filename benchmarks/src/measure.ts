@@ -19,9 +19,11 @@ export interface Round {
 export interface Figure {
   readonly group: string
   readonly name: string
-  /** Median over the rounds. */
+  /** Median over the rounds, by the wall clock. */
   readonly microseconds: number
-  /** The fastest round: what is left when nobody else uses the machine. */
+  /** Median of the processor's time, collections included: tells the work on a machine that others use too. */
+  readonly cpu: number
+  /** The fastest round by the wall clock. */
   readonly best: number
   /** On the JavaScript heap, each event; buffers outside it are not counted. */
   readonly bytes: number
@@ -32,13 +34,19 @@ export interface Figure {
 export async function measure(subject: Case, rounds: number): Promise<Figure> {
   const warmUps = 3
   const times: number[] = []
+  const cpuTimes: number[] = []
   for (let i = 0; i < warmUps + rounds; i++) {
-    const took = await inRound(subject, async round => {
+    const { wall, cpu } = await inRound(subject, async round => {
+      const cpuStart = process.cpuUsage()
       const start = process.hrtime.bigint()
       await round.run()
-      return Number(process.hrtime.bigint() - start) / 1_000 / subject.events
+      const took = Number(process.hrtime.bigint() - start) / 1_000
+      const { user, system } = process.cpuUsage(cpuStart)
+      return { wall: took / subject.events, cpu: (user + system) / subject.events }
     })
-    if (i >= warmUps) times.push(took)
+    if (i < warmUps) continue
+    times.push(wall)
+    cpuTimes.push(cpu)
   }
   const bytes = await inRound(subject, round => allocated(() => round.run()))
   const microseconds = median(times)
@@ -46,6 +54,7 @@ export async function measure(subject: Case, rounds: number): Promise<Figure> {
     group: subject.group,
     name: subject.name,
     microseconds,
+    cpu: median(cpuTimes),
     best: Math.min(...times),
     bytes: bytes / subject.events,
     perSecond: 1_000_000 / microseconds,

@@ -31,12 +31,12 @@ export function report(scenario: string, rounds: number, figures: readonly Figur
 
 /** One figure as a line of the table. */
 export function line(figure: Figure): string {
-  const { name, microseconds, best, bytes, perSecond } = figure
+  const { name, microseconds, cpu, best, bytes, perSecond } = figure
   const rate = `${Math.round(perSecond / 1_000)}k/s`
-  return `  ${name.padEnd(26)}${number(microseconds)} µs${number(best)} µs${bytes.toFixed(0).padStart(8)} B${rate.padStart(10)}`
+  return `  ${name.padEnd(26)}${number(microseconds)} µs${number(cpu)} µs${number(best)} µs${bytes.toFixed(0).padStart(8)} B${rate.padStart(10)}`
 }
 
-export const HEADER = `  ${''.padEnd(26)}${'median'.padStart(11)}${'best'.padStart(11)}${'allocated'.padStart(10)}${'rate'.padStart(10)}`
+export const HEADER = `  ${''.padEnd(26)}${'median'.padStart(11)}${'processor'.padStart(11)}${'best'.padStart(11)}${'allocated'.padStart(10)}${'rate'.padStart(10)}`
 
 export const ratioLine = ({ group, timesFaster }: Ratio): string =>
   `  ${group.padEnd(26)}${timesFaster.toFixed(1).padStart(8)} times as fast as the SDK`

@@ -23,7 +23,10 @@ describe('overlay', () => {
   })
 
   it('works on a frozen object', () => {
-    expect(overlay<{ a: number; b: number }>(Object.freeze({ a: 1, b: 2 }), { a: 3 })).toMatchObject({ a: 3, b: 2 })
+    expect(overlay<{ a: number; b: number }>(Object.freeze({ a: 1, b: 2 }), { a: 3 })).toMatchObject({
+      a: 3,
+      b: 2,
+    })
   })
 
   it('can be spread, and be asked for its members', () => {

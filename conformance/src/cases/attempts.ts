@@ -39,6 +39,13 @@ const counter: ConformanceCase = {
         id,
       )
     }
+    for (const { event, attempt, redelivered } of seen.deliveries) {
+      assert.equal(
+        redelivered,
+        attempt > 1,
+        `attempt ${attempt} of ${event.id} is called redelivered: ${redelivered}`,
+      )
+    }
     assert.equal(subscription.stats.deadLettered, 0)
   },
 }

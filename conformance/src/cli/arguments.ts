@@ -81,7 +81,8 @@ export function parseCommand(args: readonly string[]): Command {
     }
   }
   refuse(values, ['only'], 'without --mutants')
-  if (values.adapter === undefined) throw new UsageError('--adapter is missing: name an adapter, or pass --mutants')
+  if (values.adapter === undefined)
+    throw new UsageError('--adapter is missing: name an adapter, or pass --mutants')
   const { json, markdown, junit } = values
   return {
     kind: 'suite',

@@ -26,7 +26,8 @@ export async function loadHarness(name: string): Promise<Harness> {
       { cause: error },
     )
   }
-  if (!isHarness(loaded.default)) throw new UsageError(`--adapter ${name}: its default export is not a Harness ({ name, open })`)
+  if (!isHarness(loaded.default))
+    throw new UsageError(`--adapter ${name}: its default export is not a Harness ({ name, open })`)
   return loaded.default
 }
 

@@ -31,17 +31,23 @@ async function suite(command: SuiteCommand): Promise<number> {
   const { adapter, files, kind: _, ...options } = command
   const harness = await loadHarness(adapter)
   const report = await runSuite(harness, allCases, { ...options, onResult: showResult })
-  if (report.cases.length === 0) throw new UsageError(`--filter ${command.filter ?? ''}: no case has it in its id`)
+  if (report.cases.length === 0)
+    throw new UsageError(`--filter ${command.filter ?? ''}: no case has it in its id`)
   await writeReports(report, files)
   const { pass, fail, refused, skipped, total, ms } = report.summary
-  say(`\n${report.adapter} (${report.version}): ${total} cases in ${(ms / 1000).toFixed(1)} s, ${refused} refused as they should be, ${report.summary['not-proven']} not proven, ${skipped} skipped`)
+  say(
+    `\n${report.adapter} (${report.version}): ${total} cases in ${(ms / 1000).toFixed(1)} s, ${refused} refused as they should be, ${report.summary['not-proven']} not proven, ${skipped} skipped`,
+  )
   say(`${pass + refused} passed, ${fail} failed`)
   return fail > 0 ? 1 : 0
 }
 
 function showResult({ id, status, ms, reason }: CaseResult): void {
   if (status === 'pass') say(`  pass        ${id} (${ms} ms)`)
-  else say(`  ${status.padEnd(10)}  ${id} (${ms} ms)\n              ${(reason ?? '').replaceAll('\n', '\n              ')}`)
+  else
+    say(
+      `  ${status.padEnd(10)}  ${id} (${ms} ms)\n              ${(reason ?? '').replaceAll('\n', '\n              ')}`,
+    )
 }
 
 async function writeReports(report: ConformanceReport, files: SuiteCommand['files']): Promise<void> {
@@ -56,7 +62,11 @@ async function mutants(command: MutantsCommand): Promise<number> {
     ...options,
     ...(only === undefined ? {} : { mutants: only }),
     onMutant: ({ id, killedBy }) =>
-      say(killedBy.length === 0 ? `  ALIVE   ${id}` : `  killed  ${id} (by ${killedBy.length}: ${killedBy[0]}${killedBy.length > 1 ? ', …' : ''})`),
+      say(
+        killedBy.length === 0
+          ? `  ALIVE   ${id}`
+          : `  killed  ${id} (by ${killedBy.length}: ${killedBy[0]}${killedBy.length > 1 ? ', …' : ''})`,
+      ),
   })
   if (report.mutants.length === 0) throw new UsageError(`--only ${only ?? ''}: no mutant has it in its id`)
   if (json !== undefined) await writeFile(json, `${JSON.stringify(report, null, 2)}\n`)
@@ -72,7 +82,9 @@ function summariseHunt({ mutants: hunted, cases, summary }: HuntReport): number 
   }
   const { killed, alive, idle, failing, notProven, ms } = summary
   const failed = alive + idle + failing
-  say(`\n${cases.length} cases on ${hunted.length} mutants in ${(ms / 1000).toFixed(1)} s, ${notProven} cases not proven here`)
+  say(
+    `\n${cases.length} cases on ${hunted.length} mutants in ${(ms / 1000).toFixed(1)} s, ${notProven} cases not proven here`,
+  )
   say(`${killed} killed, ${alive} alive`)
   say(`${killed} passed, ${failed} failed`)
   return failed > 0 ? 1 : 0

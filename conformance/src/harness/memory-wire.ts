@@ -1,5 +1,13 @@
+import type {
+  Adapter,
+  AdapterContext,
+  DeadItem,
+  Delivery,
+  Envelope,
+  ForeignHeader,
+  RawMessage,
+} from '@busbar/core/adapter'
 import { assertValidEnvelope, rabbitmqBinding } from '@busbar/core/cloudevents'
-import type { Adapter, AdapterContext, Delivery, DeadItem, Envelope, ForeignHeader, RawMessage } from '@busbar/core/adapter'
 import { type Clock, systemRandom } from '@busbar/core/time'
 import type { RawClient, RawWireMessage } from '../model/raw-client.ts'
 import { alterDeadItems, alterPublish } from '../wrap/broker.ts'
@@ -81,7 +89,11 @@ function written(envelope: Envelope, mode: AdapterContext['mode']): RawWireMessa
 }
 
 /** @throws BusError when the message is no CloudEvent. */
-function decoded(headers: ForeignHeader[], contentType: string | undefined, body: Uint8Array | null): Envelope {
+function decoded(
+  headers: ForeignHeader[],
+  contentType: string | undefined,
+  body: Uint8Array | null,
+): Envelope {
   const envelope = rabbitmqBinding.read({ headers, contentType, body })
   assertValidEnvelope(envelope)
   return envelope

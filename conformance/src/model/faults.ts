@@ -1,5 +1,16 @@
 /** Faults a harness may be able to inject. Designed for real brokers; the embedded one has them all. */
-export type FaultId = 'cut' | 'heal' | 'restart-broker' | 'kill-channel' | 'crash' | 'lose-confirm' | 'refuse-publish' | 'fail-settlement' | 'fail-dead-letter' | 'stall' | 'worker'
+export type FaultId =
+  | 'cut'
+  | 'heal'
+  | 'restart-broker'
+  | 'kill-channel'
+  | 'crash'
+  | 'lose-confirm'
+  | 'refuse-publish'
+  | 'fail-settlement'
+  | 'fail-dead-letter'
+  | 'stall'
+  | 'worker'
 
 /**
  * How a harness harms. `client` is the name a case gave its bus (`t.bus({ client })`), so that one client can suffer

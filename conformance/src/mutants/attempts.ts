@@ -52,8 +52,7 @@ export const attemptMutants: readonly Mutant[] = [
   {
     id: 'mark-not-recorded',
     bug: 'the start of a suspect is not recorded, so it kills its consumer for ever',
-    adapter: adapter =>
-      alterSubscriptions(adapter, () => ({ subscription: { mark: async () => {} } })),
+    adapter: adapter => alterSubscriptions(adapter, () => ({ subscription: { mark: async () => {} } })),
   },
   {
     id: 'marks-forgotten',
@@ -61,8 +60,8 @@ export const attemptMutants: readonly Mutant[] = [
     adapter: adapter => alterDeliveries(adapter, () => ({ marks: 0 })),
   },
   {
-    id: 'position-of-delivery-missing',
-    bug: 'a delivery does not tell its position',
-    adapter: adapter => alterDeliveries(adapter, () => ({ position: undefined as unknown as string })),
+    id: 'position-of-delivery-shared',
+    bug: 'all deliveries tell the same position',
+    adapter: adapter => alterDeliveries(adapter, () => ({ position: '0' })),
   },
 ]

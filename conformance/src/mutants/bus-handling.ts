@@ -1,8 +1,16 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { isBusError, Reject, RetryAfter } from '@busbar/core'
 import type { Mutant } from '../model/mutant.ts'
+import {
+  alterBus,
+  alterConsumeOptions,
+  alterHandled,
+  alterHandlers,
+  alterSubscribed,
+  type Handled,
+  without,
+} from '../wrap/bus.ts'
 import { overlay } from '../wrap/overlay.ts'
-import { alterBus, alterConsumeOptions, alterHandled, alterHandlers, alterSubscribed, type Handled, without } from '../wrap/bus.ts'
 
 /** Replaces what handlers throw. */
 const throwing =
@@ -28,7 +36,11 @@ const batchAnswers =
   (change: (outcomes: Outcomes, size: number) => Outcomes): NonNullable<Mutant['bus']> =>
   bus =>
     alterBus(bus, {
-      subscribeBatch: (target: never, options: never, handler: (batch: readonly unknown[]) => Promise<Outcomes>) =>
+      subscribeBatch: (
+        target: never,
+        options: never,
+        handler: (batch: readonly unknown[]) => Promise<Outcomes>,
+      ) =>
         bus.subscribeBatch(target, options, (async (batch: readonly unknown[]) =>
           change(await handler(batch), batch.length)) as never),
     })
@@ -68,9 +80,21 @@ export const busHandlingMutants: readonly Mutant[] = [
     bug: 'the class and code of what a handler threw are lost',
     bus: throwing(error => (isBusError(error) ? error : new Error(String(error)))),
   },
-  { id: 'bus-retry-policy-ignored', bug: 'the retry policy of a group is ignored', bus: optionsLost('retry') },
-  { id: 'bus-unhandled-ignored', bug: 'events of unknown types are always acknowledged', bus: optionsLost('unhandled') },
-  { id: 'bus-concurrency-ignored', bug: 'the concurrency asked for is ignored', bus: optionsLost('concurrency') },
+  {
+    id: 'bus-retry-policy-ignored',
+    bug: 'the retry policy of a group is ignored',
+    bus: optionsLost('retry'),
+  },
+  {
+    id: 'bus-unhandled-ignored',
+    bug: 'events of unknown types are always acknowledged',
+    bus: optionsLost('unhandled'),
+  },
+  {
+    id: 'bus-concurrency-ignored',
+    bug: 'the concurrency asked for is ignored',
+    bus: optionsLost('concurrency'),
+  },
   {
     id: 'bus-concurrency-one',
     bug: 'handlers run one at a time',
@@ -85,7 +109,17 @@ export const busHandlingMutants: readonly Mutant[] = [
     bug: 'unknown options of subscribe are silently ignored',
     bus: bus =>
       alterConsumeOptions(bus, options => {
-        const known = ['group', 'start', 'concurrency', 'prefetch', 'retry', 'killSwitch', 'unhandled', 'lease', 'batch']
+        const known = [
+          'group',
+          'start',
+          'concurrency',
+          'prefetch',
+          'retry',
+          'killSwitch',
+          'unhandled',
+          'lease',
+          'batch',
+        ]
         return Object.fromEntries(Object.entries(options).filter(([name]) => known.includes(name)))
       }),
   },
@@ -107,7 +141,11 @@ export const busHandlingMutants: readonly Mutant[] = [
       })
     },
   },
-  { id: 'bus-attempt-always-one', bug: 'every attempt is the first', bus: bus => alterHandled(bus, () => ({ attempt: 1 })) },
+  {
+    id: 'bus-attempt-always-one',
+    bug: 'every attempt is the first',
+    bus: bus => alterHandled(bus, () => ({ attempt: 1 })),
+  },
   {
     id: 'bus-redelivered-never',
     bug: 'no delivery says that it may have been handed out before',
@@ -157,8 +195,8 @@ export const busHandlingMutants: readonly Mutant[] = [
   {
     id: 'bus-batch-missing-acked',
     bug: 'an item without an outcome is acknowledged',
-    bus: batchAnswers((outcomes, size) =>
-      outcomes && Array.from({ length: size }, (_, at) => outcomes[at] ?? 'ack'),
+    bus: batchAnswers(
+      (outcomes, size) => outcomes && Array.from({ length: size }, (_, at) => outcomes[at] ?? 'ack'),
     ),
   },
   {
@@ -179,7 +217,9 @@ export const busHandlingMutants: readonly Mutant[] = [
     bug: 'batches are larger than asked for',
     bus: bus =>
       alterConsumeOptions(bus, options =>
-        options.batch === undefined ? options : { ...options, batch: { ...(options.batch as object), max: 1_000 } },
+        options.batch === undefined
+          ? options
+          : { ...options, batch: { ...(options.batch as object), max: 1_000 } },
       ),
   },
   {
@@ -187,7 +227,9 @@ export const busHandlingMutants: readonly Mutant[] = [
     bug: 'a batch never holds more than one item',
     bus: bus =>
       alterConsumeOptions(bus, options =>
-        options.batch === undefined ? options : { ...options, batch: { ...(options.batch as object), max: 1 } },
+        options.batch === undefined
+          ? options
+          : { ...options, batch: { ...(options.batch as object), max: 1 } },
       ),
   },
   {
@@ -231,7 +273,13 @@ export const busHandlingMutants: readonly Mutant[] = [
   {
     id: 'bus-stream-settles-nothing',
     bug: 'what a stream’s reader settles is not settled',
-    bus: bus => streaming(bus, () => ({ ack: async () => {}, retry: async () => {}, deadLetter: async () => {}, release: async () => {} })),
+    bus: bus =>
+      streaming(bus, () => ({
+        ack: async () => {},
+        retry: async () => {},
+        deadLetter: async () => {},
+        release: async () => {},
+      })),
   },
   {
     id: 'bus-stream-retry-acks',
@@ -241,7 +289,10 @@ export const busHandlingMutants: readonly Mutant[] = [
   {
     id: 'bus-stream-release-retries',
     bug: 'release on a stream counts as an attempt',
-    bus: bus => streaming(bus, delivery => ({ release: () => (delivery.retry as (options: object) => unknown)({ delay: 0 }) })),
+    bus: bus =>
+      streaming(bus, delivery => ({
+        release: () => (delivery.retry as (options: object) => unknown)({ delay: 0 }),
+      })),
   },
   {
     id: 'bus-stream-acks-when-taken',
@@ -270,7 +321,10 @@ function streaming(
             async next() {
               const { done, value } = await iterator.next()
               if (done === true) return { done, value }
-              return { done: false, value: Array.isArray(value) ? value.map(altered) : altered(value as never) }
+              return {
+                done: false,
+                value: Array.isArray(value) ? value.map(altered) : altered(value as never),
+              }
             },
           }) as never
         },

@@ -13,7 +13,9 @@ const publishing =
 
 /** Without some of the options of a publish. */
 const optionsLost = (...names: readonly string[]) =>
-  publishing(publish => (target, data, options) => publish(target, data, options && without(options, ...names)))
+  publishing(
+    publish => (target, data, options) => publish(target, data, options && without(options, ...names)),
+  )
 
 const RECEIPT = { id: 'none', position: undefined, duplicate: false }
 
@@ -30,25 +32,29 @@ export const busPublishingMutants: readonly Mutant[] = [
   {
     id: 'bus-publish-errors-swallowed',
     bug: 'a publish that failed resolves',
-    bus: publishing(publish => (target, data, options) => publish(target, data, options).catch(() => RECEIPT)),
+    bus: publishing(
+      publish => (target, data, options) => publish(target, data, options).catch(() => RECEIPT),
+    ),
   },
   {
     id: 'bus-publish-errors-untyped',
     bug: 'a publish fails with an error that has no code',
-    bus: publishing(publish => (target, data, options) =>
-      publish(target, data, options).catch((error: unknown) => {
-        throw new Error(String(error))
-      }),
+    bus: publishing(
+      publish => (target, data, options) =>
+        publish(target, data, options).catch((error: unknown) => {
+          throw new Error(String(error))
+        }),
     ),
   },
   {
     id: 'bus-publish-after-close',
     bug: 'publishing on a closed bus does nothing and succeeds',
-    bus: publishing(publish => (target, data, options) =>
-      publish(target, data, options).catch((error: unknown) => {
-        if (isBusError(error, 'BUS_CLOSED')) return RECEIPT
-        throw error
-      }),
+    bus: publishing(
+      publish => (target, data, options) =>
+        publish(target, data, options).catch((error: unknown) => {
+          if (isBusError(error, 'BUS_CLOSED')) return RECEIPT
+          throw error
+        }),
     ),
   },
   {
@@ -59,7 +65,13 @@ export const busPublishingMutants: readonly Mutant[] = [
       const contract = target as Contract
       if (typeof target !== 'object' || contract.type === undefined) return publish(target, data, options)
       const { attributes = {}, ...rest } = options ?? {}
-      const event = { id: crypto.randomUUID(), source: '/', ...(attributes as object), type: contract.type, data }
+      const event = {
+        id: crypto.randomUUID(),
+        source: '/',
+        ...(attributes as object),
+        type: contract.type,
+        data,
+      }
       return publish(contract.topic, event, rest)
     }),
   },
@@ -69,8 +81,13 @@ export const busPublishingMutants: readonly Mutant[] = [
     seen: 'dapr: cloudevents wrapped twice',
     bus: publishing(publish => (target, data, options) => {
       const event = data as { id?: unknown; source?: unknown; specversion?: unknown; type?: unknown }
-      if (typeof event?.type !== 'string' || (target as Contract).type !== undefined) return publish(target, data, options)
-      return publish(target, { id: event.id, source: event.source, type: 'com.example.wrapped', data: event }, options)
+      if (typeof event?.type !== 'string' || (target as Contract).type !== undefined)
+        return publish(target, data, options)
+      return publish(
+        target,
+        { id: event.id, source: event.source, type: 'com.example.wrapped', data: event },
+        options,
+      )
     }),
   },
   {
@@ -78,7 +95,8 @@ export const busPublishingMutants: readonly Mutant[] = [
     bug: 'an event that is passed whole gets a time it did not have',
     bus: publishing(publish => (target, data, options) => {
       const event = data as { type?: unknown; time?: unknown }
-      if (typeof event?.type !== 'string' || (target as Contract).type !== undefined) return publish(target, data, options)
+      if (typeof event?.type !== 'string' || (target as Contract).type !== undefined)
+        return publish(target, data, options)
       return publish(target, { time: '2026-01-01T00:00:00Z', ...event }, options)
     }),
   },
@@ -87,22 +105,44 @@ export const busPublishingMutants: readonly Mutant[] = [
     bug: 'an event that is passed whole gets another id',
     bus: publishing(publish => (target, data, options) => {
       const event = data as { type?: unknown }
-      if (typeof event?.type !== 'string' || (target as Contract).type !== undefined) return publish(target, data, options)
+      if (typeof event?.type !== 'string' || (target as Contract).type !== undefined)
+        return publish(target, data, options)
       return publish(target, { ...event, id: crypto.randomUUID() }, options)
     }),
   },
-  { id: 'bus-publish-headers-ignored', bug: 'headers given to publish are ignored', bus: optionsLost('headers') },
-  { id: 'bus-publish-delay-ignored', bug: 'delay and notBefore are ignored', bus: optionsLost('delay', 'notBefore') },
-  { id: 'bus-publish-signal-ignored', bug: 'the signal given to publish is ignored', bus: optionsLost('signal') },
-  { id: 'bus-publish-timeout-ignored', bug: 'the timeout given to publish is ignored', bus: optionsLost('timeout') },
-  { id: 'bus-publish-attributes-ignored', bug: 'attributes given to publish are ignored', bus: optionsLost('attributes') },
+  {
+    id: 'bus-publish-headers-ignored',
+    bug: 'headers given to publish are ignored',
+    bus: optionsLost('headers'),
+  },
+  {
+    id: 'bus-publish-delay-ignored',
+    bug: 'delay and notBefore are ignored',
+    bus: optionsLost('delay', 'notBefore'),
+  },
+  {
+    id: 'bus-publish-signal-ignored',
+    bug: 'the signal given to publish is ignored',
+    bus: optionsLost('signal'),
+  },
+  {
+    id: 'bus-publish-timeout-ignored',
+    bug: 'the timeout given to publish is ignored',
+    bus: optionsLost('timeout'),
+  },
+  {
+    id: 'bus-publish-attributes-ignored',
+    bug: 'attributes given to publish are ignored',
+    bus: optionsLost('attributes'),
+  },
   { id: 'bus-publish-key-ignored', bug: 'the key given to publish is ignored', bus: optionsLost('key') },
   {
     id: 'bus-publish-options-unchecked',
     bug: 'unknown options of publish are silently ignored',
     bus: publishing(publish => (target, data, options) => {
       const known = ['delay', 'notBefore', 'key', 'mustRoute', 'timeout', 'signal', 'headers', 'attributes']
-      const kept = options && Object.fromEntries(Object.entries(options).filter(([name]) => known.includes(name)))
+      const kept =
+        options && Object.fromEntries(Object.entries(options).filter(([name]) => known.includes(name)))
       return publish(target, data, kept)
     }),
   },
@@ -129,5 +169,9 @@ export const busPublishingMutants: readonly Mutant[] = [
         },
       }),
   },
-  { id: 'bus-flush-not-waiting', bug: 'flush does not wait', bus: bus => alterBus(bus, { flush: async () => {} }) },
+  {
+    id: 'bus-flush-not-waiting',
+    bug: 'flush does not wait',
+    bus: bus => alterBus(bus, { flush: async () => {} }),
+  },
 ]

@@ -1,13 +1,22 @@
 import { META, type Settlement } from '@busbar/core/adapter'
 import type { Mutant } from '../model/mutant.ts'
+import {
+  alterBroker,
+  alterDeadItems,
+  alterMessages,
+  alterPublish,
+  CONFIRMED,
+  withhold,
+} from '../wrap/broker.ts'
 import { overlay } from '../wrap/overlay.ts'
-import { alterBroker, alterDeadItems, alterMessages, CONFIRMED, alterPublish, withhold } from '../wrap/broker.ts'
 import { alterDeliveries, alterSettlements, alterSubscriptions, DONE } from '../wrap/subscription.ts'
 
 type Dead = Extract<Settlement, { kind: 'dead' }>
 
-const onDead = (change: (settlement: Dead) => Settlement | undefined): NonNullable<Mutant['adapter']> =>
-  adapter => alterSettlements(adapter, item => (item.kind === 'dead' ? change(item) : item))
+const onDead =
+  (change: (settlement: Dead) => Settlement | undefined): NonNullable<Mutant['adapter']> =>
+  adapter =>
+    alterSettlements(adapter, item => (item.kind === 'dead' ? change(item) : item))
 
 /** Dead letters without some of their metadata. */
 const losing = (...lost: readonly string[]) =>
@@ -78,15 +87,29 @@ export const deadLetterMutants: readonly Mutant[] = [
     bug: 'a dead letter does not say when it failed first and last',
     adapter: losing(META.firstFailure, META.lastFailure),
   },
-  { id: 'dead-loses-attempts', bug: 'a dead letter does not count its attempts', adapter: losing(META.failures) },
-  { id: 'dead-loses-source', bug: 'a dead letter does not say where it came from', adapter: losing(META.topic, META.group) },
-  { id: 'dead-loses-time', bug: 'a dead letter does not say since when it is dead', adapter: losing(META.deadAt) },
+  {
+    id: 'dead-loses-attempts',
+    bug: 'a dead letter does not count its attempts',
+    adapter: losing(META.failures),
+  },
+  {
+    id: 'dead-loses-source',
+    bug: 'a dead letter does not say where it came from',
+    adapter: losing(META.topic, META.group),
+  },
+  {
+    id: 'dead-loses-time',
+    bug: 'a dead letter does not say since when it is dead',
+    adapter: losing(META.deadAt),
+  },
   {
     id: 'dead-loses-body',
     bug: 'a dead letter has no data',
     adapter: adapter =>
       alterDeadItems(adapter, items =>
-        items.map(item => (item.envelope === null ? item : overlay(item, { envelope: { ...item.envelope, body: null } }))),
+        items.map(item =>
+          item.envelope === null ? item : overlay(item, { envelope: { ...item.envelope, body: null } }),
+        ),
       ),
   },
   {
@@ -94,7 +117,9 @@ export const deadLetterMutants: readonly Mutant[] = [
     bug: 'the dead letter of an undecodable message has lost its bytes',
     adapter: adapter =>
       alterDeadItems(adapter, items =>
-        items.map(item => (item.raw === undefined ? item : overlay(item, { raw: { body: null, headers: [] } }))),
+        items.map(item =>
+          item.raw === undefined ? item : overlay(item, { raw: { body: null, headers: [] } }),
+        ),
       ),
   },
   {
@@ -102,7 +127,9 @@ export const deadLetterMutants: readonly Mutant[] = [
     bug: 'foreign headers do not reach the dead letter',
     adapter: adapter =>
       alterDeadItems(adapter, items =>
-        items.map(item => (item.envelope === null ? item : overlay(item, { envelope: { ...item.envelope, headers: [] } }))),
+        items.map(item =>
+          item.envelope === null ? item : overlay(item, { envelope: { ...item.envelope, headers: [] } }),
+        ),
       ),
   },
   {
@@ -121,7 +148,9 @@ export const deadLetterMutants: readonly Mutant[] = [
     id: 'dead-loses-key',
     bug: 'the key does not reach the dead letter',
     adapter: adapter =>
-      alterDeadItems(adapter, items => items.map(item => overlay(item, { key: undefined as unknown as string }))),
+      alterDeadItems(adapter, items =>
+        items.map(item => overlay(item, { key: undefined as unknown as string })),
+      ),
   },
   {
     id: 'dead-listed-backwards',
@@ -162,7 +191,9 @@ export const deadLetterMutants: readonly Mutant[] = [
     bug: 'a dead letter has another id each time it is listed',
     adapter: adapter => {
       let listing = 0
-      return alterDeadItems(adapter, items => items.map(item => overlay(item, { id: `${item.id}-${listing++}` })))
+      return alterDeadItems(adapter, items =>
+        items.map(item => overlay(item, { id: `${item.id}-${listing++}` })),
+      )
     },
   },
   {
@@ -234,7 +265,8 @@ export const deadLetterMutants: readonly Mutant[] = [
         deadLetters: overlay(broker.deadLetters, {
           async purge(query) {
             const purged = await broker.deadLetters.purge(query)
-            for (const group of groups) if (group !== query.group) await broker.deadLetters.purge({ ...query, group })
+            for (const group of groups)
+              if (group !== query.group) await broker.deadLetters.purge({ ...query, group })
             return purged
           },
         }),
@@ -260,10 +292,12 @@ export const deadLetterMutants: readonly Mutant[] = [
     id: 'redrive-failure-hidden',
     bug: 'a redrive that the broker refused is reported as done, and the dead letter removed',
     adapter: adapter =>
-      alterPublish(adapter, publish => async batch =>
-        (await publish(batch)).map((result, at) =>
-          batch[at]?.to.kind === 'inbox' && result.status !== 'confirmed' ? CONFIRMED : result,
-        ),
+      alterPublish(
+        adapter,
+        publish => async batch =>
+          (await publish(batch)).map((result, at) =>
+            batch[at]?.to.kind === 'inbox' && result.status !== 'confirmed' ? CONFIRMED : result,
+          ),
       ),
   },
   {

@@ -26,7 +26,8 @@ export const envelopeMutants: readonly Mutant[] = [
   {
     id: 'null-data-absent',
     bug: 'data that is null arrives as no data',
-    adapter: adapter => alterEnvelopes(adapter, ({ body }) => (textOf(body) === 'null' ? { body: null } : {})),
+    adapter: adapter =>
+      alterEnvelopes(adapter, ({ body }) => (textOf(body) === 'null' ? { body: null } : {})),
   },
   {
     id: 'absent-data-null',
@@ -56,7 +57,8 @@ export const envelopeMutants: readonly Mutant[] = [
   {
     id: 'content-type-dropped',
     bug: 'datacontenttype is not carried',
-    adapter: adapter => alterAttributes(adapter, (value, name) => (name === 'datacontenttype' ? undefined : value)),
+    adapter: adapter =>
+      alterAttributes(adapter, (value, name) => (name === 'datacontenttype' ? undefined : value)),
   },
   {
     id: 'attributes-latin1',
@@ -67,7 +69,9 @@ export const envelopeMutants: readonly Mutant[] = [
     id: 'attributes-percent-decoded',
     bug: 'a percent sign in an attribute is decoded although nothing encoded it',
     adapter: adapter =>
-      alterAttributes(adapter, value => value.replaceAll(/%[0-9A-Fa-f]{2}/g, code => decodeURIComponent(code))),
+      alterAttributes(adapter, value =>
+        value.replaceAll(/%[0-9A-Fa-f]{2}/g, code => decodeURIComponent(code)),
+      ),
   },
   {
     id: 'attributes-trimmed',
@@ -90,7 +94,8 @@ export const envelopeMutants: readonly Mutant[] = [
   {
     id: 'trace-context-dropped',
     bug: 'traceparent and tracestate are not carried',
-    adapter: adapter => alterAttributes(adapter, (value, name) => (name.startsWith('trace') ? undefined : value)),
+    adapter: adapter =>
+      alterAttributes(adapter, (value, name) => (name.startsWith('trace') ? undefined : value)),
   },
   {
     id: 'trace-context-lost-on-retry',
@@ -116,12 +121,14 @@ export const envelopeMutants: readonly Mutant[] = [
   {
     id: 'dataschema-dropped',
     bug: 'dataschema is not carried',
-    adapter: adapter => alterAttributes(adapter, (value, name) => (name === 'dataschema' ? undefined : value)),
+    adapter: adapter =>
+      alterAttributes(adapter, (value, name) => (name === 'dataschema' ? undefined : value)),
   },
   {
     id: 'source-normalised',
     bug: 'source is made lower-case',
-    adapter: adapter => alterAttributes(adapter, (value, name) => (name === 'source' ? value.toLowerCase() : value)),
+    adapter: adapter =>
+      alterAttributes(adapter, (value, name) => (name === 'source' ? value.toLowerCase() : value)),
   },
   {
     id: 'headers-dropped',
@@ -151,7 +158,10 @@ export const envelopeMutants: readonly Mutant[] = [
     bug: 'a header of bytes arrives as text',
     adapter: adapter =>
       alterEnvelopes(adapter, ({ headers }) => ({
-        headers: headers.map(([name, value]) => [name, typeof value === 'string' ? value : Buffer.from(value).toString('utf8')] as const),
+        headers: headers.map(
+          ([name, value]) =>
+            [name, typeof value === 'string' ? value : Buffer.from(value).toString('utf8')] as const,
+        ),
       })),
   },
   {
@@ -171,7 +181,10 @@ export const envelopeMutants: readonly Mutant[] = [
     seen: 'smallrye/smallrye-reactive-messaging#2979',
     adapter: adapter =>
       alterReceived(adapter, ({ headers }, failures) => ({
-        headers: [...headers, ...Array.from({ length: failures }, (_, at) => ['x-failure', String(at)] as const)],
+        headers: [
+          ...headers,
+          ...Array.from({ length: failures }, (_, at) => ['x-failure', String(at)] as const),
+        ],
       })),
   },
   {

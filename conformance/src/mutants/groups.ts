@@ -10,7 +10,9 @@ export const groupMutants: readonly Mutant[] = [
     seen: 'nestjs/nest#10483',
     adapter: adapter =>
       alterSpecs(adapter, (spec, { clientName }) =>
-        spec.group === undefined || spec.kind === 'requests' ? spec : { ...spec, group: `${spec.group}-${clientName}` },
+        spec.group === undefined || spec.kind === 'requests'
+          ? spec
+          : { ...spec, group: `${spec.group}-${clientName}` },
       ),
   },
   {
@@ -27,7 +29,8 @@ export const groupMutants: readonly Mutant[] = [
   {
     id: 'broadcast-from-the-start',
     bug: 'a subscription without a group gets what was published before it',
-    adapter: adapter => alterSpecs(adapter, spec => (spec.group === undefined ? { ...spec, start: 'earliest' } : spec)),
+    adapter: adapter =>
+      alterSpecs(adapter, spec => (spec.group === undefined ? { ...spec, start: 'earliest' } : spec)),
   },
   {
     id: 'subscribe-resolves-early',
@@ -67,7 +70,8 @@ export const groupMutants: readonly Mutant[] = [
                 deliver(batch) {
                   const missed = batch.slice(0, skip)
                   skip -= missed.length
-                  if (missed.length > 0) sides.subscription.settle(missed.map(delivery => ({ kind: 'ack', delivery })))
+                  if (missed.length > 0)
+                    sides.subscription.settle(missed.map(delivery => ({ kind: 'ack', delivery })))
                   if (missed.length < batch.length) sides.sink.deliver(batch.slice(missed.length))
                 },
               },
@@ -80,12 +84,14 @@ export const groupMutants: readonly Mutant[] = [
   {
     id: 'start-earliest-as-new',
     bug: 'a new group that asked for the earliest event begins with the next one',
-    adapter: adapter => alterSpecs(adapter, spec => (spec.start === 'earliest' ? { ...spec, start: 'new' } : spec)),
+    adapter: adapter =>
+      alterSpecs(adapter, spec => (spec.start === 'earliest' ? { ...spec, start: 'new' } : spec)),
   },
   {
     id: 'start-new-as-earliest',
     bug: 'a new group begins with the oldest event kept',
-    adapter: adapter => alterSpecs(adapter, spec => (spec.start === 'new' ? { ...spec, start: 'earliest' } : spec)),
+    adapter: adapter =>
+      alterSpecs(adapter, spec => (spec.start === 'new' ? { ...spec, start: 'earliest' } : spec)),
   },
   {
     id: 'start-time-as-earliest',

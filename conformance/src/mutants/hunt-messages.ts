@@ -2,8 +2,8 @@ import type { CaseStatus } from '../model/harness.ts'
 
 /** What a worker of a hunt is told. */
 export interface HuntOrder {
-  /** The mutant's place in the list; {@link NO_MUTANT} for the adapter as it is. */
-  readonly mutant: number
+  /** The mutant's id; absent for the adapter as it is. */
+  readonly mutant?: string
   /** Only runs whose id contains this text. */
   readonly filter?: string
   /** Real milliseconds a case may take. */
@@ -17,5 +17,3 @@ export type HuntNews =
   | { readonly kind: 'begins'; readonly run: string }
   | { readonly kind: 'ended'; readonly run: string; readonly status: CaseStatus; readonly reason?: string }
   | { readonly kind: 'done' }
-
-export const NO_MUTANT = -1

@@ -1,6 +1,6 @@
 import { allCases } from '../cases/index.ts'
+import type { Mutant } from '../model/mutant.ts'
 import { plan } from '../runners/plan.ts'
-import { NO_MUTANT } from './hunt-messages.ts'
 import { type HuntRuns, hunter } from './hunter.ts'
 import { allMutants } from './index.ts'
 
@@ -11,7 +11,7 @@ export interface HuntOptions {
   readonly mutants?: string
   /** Worker threads. Default 2. */
   readonly parallel?: number
-  /** Real milliseconds a case may take. Default 1,500. */
+  /** Real milliseconds a case may take. Default 3,000. */
   readonly timeLimit?: number
   readonly onMutant?: (mutant: HuntedMutant) => void
 }
@@ -53,28 +53,28 @@ export interface HuntReport {
 /** Runs every case on every mutant. A mutant alive is a gap in the suite; a case that kills none is not a case. */
 export async function huntMutants(options: HuntOptions = {}): Promise<HuntReport> {
   const began = performance.now()
-  const timeLimit = options.timeLimit ?? 1_500
+  const timeLimit = options.timeLimit ?? 3_000
   const filter = options.filter === undefined ? {} : { filter: options.filter }
   const hunters = Array.from({ length: options.parallel ?? 2 }, hunter)
   const [first] = hunters
   if (first === undefined) throw new RangeError('a hunt needs at least one worker')
   try {
-    const baseline = await first.hunt({ mutant: NO_MUTANT, timeLimit: 30_000, skip: [], ...filter })
+    const baseline = await first.hunt({ timeLimit: 30_000, skip: [], ...filter })
     const skip = [...baseline].filter(([, { status }]) => status !== 'pass').map(([run]) => run)
-    const wanted = allMutants
-      .map((mutant, place) => ({ mutant, place }))
-      .filter(({ mutant }) => options.mutants === undefined || mutant.id.includes(options.mutants))
-    const killers = new Map<number, ReadonlySet<string>>()
+    const wanted = allMutants.filter(
+      ({ id }) => options.mutants === undefined || id.includes(options.mutants),
+    )
+    const killers = new Map<string, readonly string[]>()
     let next = 0
     const lane = async (own: (typeof hunters)[number]) => {
-      for (let item = wanted[next++]; item !== undefined; item = wanted[next++]) {
-        const found = killersOf(await own.hunt({ mutant: item.place, timeLimit, skip, ...filter }), baseline)
-        killers.set(item.place, found)
-        options.onMutant?.(describe(item.place, found))
+      for (let mutant = wanted[next++]; mutant !== undefined; mutant = wanted[next++]) {
+        const runs = await own.hunt({ mutant: mutant.id, timeLimit, skip, ...filter })
+        killers.set(mutant.id, killersOf(runs, baseline))
+        options.onMutant?.(describe(mutant, killers))
       }
     }
     await Promise.all(hunters.map(lane))
-    const mutants = wanted.map(({ place }) => describe(place, killers.get(place) ?? new Set()))
+    const mutants = wanted.map(mutant => describe(mutant, killers))
     const cases = describeCases(baseline, mutants, options.filter)
     return { mutants, cases, summary: summarise(mutants, cases, baseline, performance.now() - began) }
   } finally {
@@ -83,19 +83,17 @@ export async function huntMutants(options: HuntOptions = {}): Promise<HuntReport
 }
 
 /** Cases with a run that failed on the mutant, and passed without. */
-function killersOf(runs: HuntRuns, baseline: HuntRuns): ReadonlySet<string> {
-  const found = new Set<string>()
-  for (const [run, { status }] of runs) {
-    if (status === 'fail' && baseline.get(run)?.status === 'pass') found.add(caseOf(run))
-  }
-  return found
+function killersOf(runs: HuntRuns, baseline: HuntRuns): readonly string[] {
+  const failed = [...runs].filter(
+    ([run, { status }]) => status === 'fail' && baseline.get(run)?.status === 'pass',
+  )
+  return [...new Set(failed.map(([run]) => caseOf(run)))]
 }
 
 const caseOf = (run: string) => run.replace(/\[.*$/, '')
 
-function describe(place: number, killers: ReadonlySet<string>): HuntedMutant {
-  const { id = '', bug = '', seen } = allMutants[place] ?? {}
-  return { id, bug, ...(seen === undefined ? {} : { seen }), killedBy: [...killers] }
+function describe({ id, bug, seen }: Mutant, killers: ReadonlyMap<string, readonly string[]>): HuntedMutant {
+  return { id, bug, ...(seen === undefined ? {} : { seen }), killedBy: killers.get(id) ?? [] }
 }
 
 function describeCases(

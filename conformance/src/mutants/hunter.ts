@@ -14,7 +14,10 @@ export interface Hunter {
 /** Real milliseconds without news after which a worker is taken to be frozen, beyond a case's own limit. */
 const PATIENCE = 3_000
 
-const MODULE = new URL(import.meta.url.endsWith('.ts') ? './hunt-worker.ts' : './hunt-worker.js', import.meta.url)
+const MODULE = new URL(
+  import.meta.url.endsWith('.ts') ? './hunt-worker.ts' : './hunt-worker.js',
+  import.meta.url,
+)
 
 /** Replacements of one mutant's worker, in case nothing but the mutant is to blame. */
 const MOST_RESTARTS = 100
@@ -35,7 +38,9 @@ export function hunter(): Hunter {
         await worker.terminate()
         worker = undefined
       }
-      throw new Error(`mutant ${order.mutant}: the worker had to be replaced ${MOST_RESTARTS} times`)
+      throw new Error(
+        `mutant ${order.mutant ?? 'none'}: the worker had to be replaced ${MOST_RESTARTS} times`,
+      )
     },
     async close() {
       await worker?.terminate()
@@ -44,7 +49,9 @@ export function hunter(): Hunter {
   }
 }
 
-type End = { readonly kind: 'done' } | { readonly kind: 'lost'; readonly during: string | undefined; readonly why: string }
+type End =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'lost'; readonly during: string | undefined; readonly why: string }
 
 /** Resolves when the worker did all, or when it froze or died. */
 function turn(worker: Worker, order: HuntOrder, runs: Runs): Promise<End> {
@@ -67,7 +74,10 @@ function turn(worker: Worker, order: HuntOrder, runs: Runs): Promise<End> {
     if (news.kind === 'begins') running = news.run
     else {
       running = undefined
-      runs.set(news.run, { status: news.status, ...(news.reason === undefined ? {} : { reason: news.reason }) })
+      runs.set(news.run, {
+        status: news.status,
+        ...(news.reason === undefined ? {} : { reason: news.reason }),
+      })
     }
   }
   worker.on('message', heard)

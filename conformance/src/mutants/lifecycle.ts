@@ -1,7 +1,7 @@
 import type { Settlement } from '@busbar/core/adapter'
 import type { Mutant } from '../model/mutant.ts'
-import { overlay } from '../wrap/overlay.ts'
 import { alterBroker, alterContext } from '../wrap/broker.ts'
+import { overlay } from '../wrap/overlay.ts'
 import { alterSettlements, alterSubscriptions, DONE } from '../wrap/subscription.ts'
 
 const never = () => new Promise<never>(() => {})
@@ -61,7 +61,9 @@ export const lifecycleMutants: readonly Mutant[] = [
       alterSubscriptions(adapter, sides => ({
         subscription: {
           async close(options) {
-            sides.subscription.settle([...sides.unsettled].map((delivery): Settlement => ({ kind: 'ack', delivery })))
+            sides.subscription.settle(
+              [...sides.unsettled].map((delivery): Settlement => ({ kind: 'ack', delivery })),
+            )
             await sides.subscription.flush(options)
             await sides.subscription.close(options)
           },
@@ -72,7 +74,8 @@ export const lifecycleMutants: readonly Mutant[] = [
   {
     id: 'stop-goes-on',
     bug: 'a stopped subscription goes on taking messages',
-    adapter: adapter => alterSubscriptions(adapter, () => ({ subscription: { stop: async () => {}, window: () => {} } })),
+    adapter: adapter =>
+      alterSubscriptions(adapter, () => ({ subscription: { stop: async () => {}, window: () => {} } })),
   },
   {
     id: 'stop-ends-settling',
@@ -190,7 +193,9 @@ export const lifecycleMutants: readonly Mutant[] = [
       }))
       return alterBroker(noticing, broker => ({
         publish: async batch =>
-          broken ? batch.map(() => ({ status: 'unknown', cause: new Error('channel closed') })) : broker.publish(batch),
+          broken
+            ? batch.map(() => ({ status: 'unknown', cause: new Error('channel closed') }))
+            : broker.publish(batch),
       }))
     },
   },
@@ -204,7 +209,9 @@ export const lifecycleMutants: readonly Mutant[] = [
           onState: (state, cause) => (state === 'reconnecting' ? undefined : context.onState(state, cause)),
         })),
         sides => ({
-          sink: { state: (state, cause) => (state === 'reconnecting' ? undefined : sides.sink.state(state, cause)) },
+          sink: {
+            state: (state, cause) => (state === 'reconnecting' ? undefined : sides.sink.state(state, cause)),
+          },
         }),
       ),
   },

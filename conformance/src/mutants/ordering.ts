@@ -16,7 +16,13 @@ export const orderingMutants: readonly Mutant[] = [
     adapter: adapter =>
       alterSettlements(adapter, (item, { spec, broker }) => {
         const { envelope, key } = item.delivery
-        if (item.kind !== 'retry' || spec.ordering === 'none' || envelope === null || spec.group === undefined) return item
+        if (
+          item.kind !== 'retry' ||
+          spec.ordering === 'none' ||
+          envelope === null ||
+          spec.group === undefined
+        )
+          return item
         const to = { kind: 'inbox', topic: spec.topic, group: spec.group, partition: 0 } as const
         // A key of its own, so that nothing waits for it.
         const parked = { to, envelope, key: `${key ?? ''} `, notBefore: item.notBefore }

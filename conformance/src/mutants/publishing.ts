@@ -1,6 +1,13 @@
 import type { Outgoing, PublishResult } from '@busbar/core/adapter'
 import type { Mutant } from '../model/mutant.ts'
-import { alterBroker, alterMessages, alterPublish, alterResults, CONFIRMED, withhold } from '../wrap/broker.ts'
+import {
+  alterBroker,
+  alterMessages,
+  alterPublish,
+  alterResults,
+  CONFIRMED,
+  withhold,
+} from '../wrap/broker.ts'
 
 const isEvent = (message: Outgoing) => message.to.kind === 'topic'
 
@@ -30,13 +37,17 @@ export const publishingMutants: readonly Mutant[] = [
     bug: 'a publish whose confirmation never came is reported as confirmed',
     seen: 'amqplib#530',
     adapter: adapter =>
-      alterResults(adapter, results => results.map(result => (result.status === 'unknown' ? CONFIRMED : result))),
+      alterResults(adapter, results =>
+        results.map(result => (result.status === 'unknown' ? CONFIRMED : result)),
+      ),
   },
   {
     id: 'publish-refused-as-confirmed',
     bug: 'a publish that the broker refused is reported as confirmed',
     adapter: adapter =>
-      alterResults(adapter, results => results.map(result => (result.status === 'failed' ? CONFIRMED : result))),
+      alterResults(adapter, results =>
+        results.map(result => (result.status === 'failed' ? CONFIRMED : result)),
+      ),
   },
   {
     id: 'publish-stores-twice',
@@ -102,7 +113,10 @@ export const publishingMutants: readonly Mutant[] = [
     id: 'publish-batch-cut-off',
     bug: 'a batch of more than a hundred is never answered',
     adapter: adapter =>
-      alterPublish(adapter, publish => batch => (batch.length > 100 ? new Promise(() => {}) : publish(batch))),
+      alterPublish(
+        adapter,
+        publish => batch => (batch.length > 100 ? new Promise(() => {}) : publish(batch)),
+      ),
   },
   {
     id: 'delay-ignored',
@@ -120,17 +134,6 @@ export const publishingMutants: readonly Mutant[] = [
         const wait = message.notBefore - clock.now()
         return { ...message, notBefore: Math.floor(clock.now() + wait * 0.9) }
       }),
-  },
-  {
-    id: 'delay-capped',
-    bug: 'a delay above a quarter of an hour is cut to it (SQS DelaySeconds)',
-    seen: 'saga-bus on SQS',
-    adapter: adapter =>
-      alterMessages(adapter, (message, { clock }) =>
-        message.notBefore === undefined
-          ? message
-          : { ...message, notBefore: Math.min(message.notBefore, clock.now() + 900_000) },
-      ),
   },
   {
     id: 'delayed-lost',
@@ -187,8 +190,8 @@ export const publishingMutants: readonly Mutant[] = [
   },
   {
     id: 'size-miscounted',
-    bug: 'a message is counted twice as large as it is, and refused at half the limit',
-    adapter: adapter => alterBroker(adapter, broker => ({ sizeOf: message => broker.sizeOf(message) * 2 })),
+    bug: 'a message is measured as if each byte were written as a padded number, and refused far below the limit',
+    adapter: adapter => alterBroker(adapter, broker => ({ sizeOf: message => broker.sizeOf(message) * 20 })),
   },
   {
     id: 'size-unlimited',

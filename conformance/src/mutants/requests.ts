@@ -1,7 +1,15 @@
 import { META, type Outgoing } from '@busbar/core/adapter'
 import type { Mutant } from '../model/mutant.ts'
+import {
+  alterBroker,
+  alterContext,
+  alterMessages,
+  alterPublish,
+  alterResults,
+  CONFIRMED,
+  withhold,
+} from '../wrap/broker.ts'
 import { overlay } from '../wrap/overlay.ts'
-import { alterBroker, alterContext, alterMessages, alterPublish, alterResults, CONFIRMED, withhold } from '../wrap/broker.ts'
 import { alterDeliveries, alterSpecs } from '../wrap/subscription.ts'
 
 const isRequest = (message: Outgoing) => message.to.kind === 'request'
@@ -97,7 +105,9 @@ export const requestMutants: readonly Mutant[] = [
     bug: 'a request that nobody answers runs into its timeout',
     adapter: adapter =>
       alterResults(adapter, (results, batch) =>
-        results.map((result, at) => (batch[at]?.to.kind === 'request' && result.status === 'failed' ? CONFIRMED : result)),
+        results.map((result, at) =>
+          batch[at]?.to.kind === 'request' && result.status === 'failed' ? CONFIRMED : result,
+        ),
       ),
   },
   {

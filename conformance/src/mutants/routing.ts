@@ -1,7 +1,7 @@
 import type { Adapter, Outgoing } from '@busbar/core/adapter'
 import type { Mutant } from '../model/mutant.ts'
-import { overlay } from '../wrap/overlay.ts'
 import { alterBroker, alterContext, alterDeadItems, alterMessages } from '../wrap/broker.ts'
+import { overlay } from '../wrap/overlay.ts'
 import { alterSubscriptions } from '../wrap/subscription.ts'
 
 const isPattern = (topic: string) => topic.includes('*')
@@ -9,7 +9,9 @@ const isPattern = (topic: string) => topic.includes('*')
 /** Another name for each topic on the broker; core goes on hearing the one it asked for. */
 function renaming(adapter: Adapter, rename: (topic: string) => string): Adapter {
   const published = alterMessages(adapter, message =>
-    'topic' in message.to ? { ...message, to: { ...message.to, topic: rename(message.to.topic) } as Outgoing['to'] } : message,
+    'topic' in message.to
+      ? { ...message, to: { ...message.to, topic: rename(message.to.topic) } as Outgoing['to'] }
+      : message,
   )
   const subscribed = alterSubscriptions(published, ({ spec }) =>
     isPattern(spec.topic)
@@ -24,7 +26,10 @@ function renaming(adapter: Adapter, rename: (topic: string) => string): Adapter 
       const topics = topology.topics.map(item => ({ ...item, topic: rename(item.topic) }))
       const groups = topology.groups.map(item => ({ ...item, topic: rename(item.topic) }))
       // Two topics that meet must not be noticed by their terms.
-      return broker.topology({ topics: [...new Map(topics.map(item => [item.topic, item])).values()], groups }, mode)
+      return broker.topology(
+        { topics: [...new Map(topics.map(item => [item.topic, item])).values()], groups },
+        mode,
+      )
     },
     stats: query => broker.stats({ ...query, topic: rename(query.topic) }),
   }))
@@ -54,7 +59,9 @@ export const routingMutants: readonly Mutant[] = [
     bug: 'a delivery of a wildcard subscription tells the pattern for its topic',
     adapter: adapter =>
       alterSubscriptions(adapter, ({ spec }) =>
-        isPattern(spec.topic) ? { delivery: delivery => overlay(delivery, { topic: spec.topic }) } : undefined,
+        isPattern(spec.topic)
+          ? { delivery: delivery => overlay(delivery, { topic: spec.topic }) }
+          : undefined,
       ),
   },
   {
@@ -73,7 +80,9 @@ export const routingMutants: readonly Mutant[] = [
           ? {
               sink: {
                 deliver(batch) {
-                  const known = batch.filter(delivery => /^[A-Za-z0-9-]{1,4}$/.test(delivery.topic.split('.').at(-1) ?? ''))
+                  const known = batch.filter(delivery =>
+                    /^[A-Za-z0-9-]{1,4}$/.test(delivery.topic.split('.').at(-1) ?? ''),
+                  )
                   const others = batch.filter(delivery => !known.includes(delivery))
                   if (others.length > 0) {
                     sides.subscription.settle(others.map(delivery => ({ kind: 'ack', delivery })))
@@ -117,7 +126,9 @@ export const routingMutants: readonly Mutant[] = [
     bug: 'long group names are cut, and meet',
     adapter: adapter =>
       alterSubscriptions(adapter, ({ spec }) =>
-        spec.group === undefined ? undefined : { spec: { ...spec, group: spec.group.slice(0, 30).replace(/[.-]$/, '') } },
+        spec.group === undefined
+          ? undefined
+          : { spec: { ...spec, group: spec.group.slice(0, 30).replace(/[.-]$/, '') } },
       ),
   },
   {

@@ -1,18 +1,31 @@
 import type { Delivery, Outgoing, Settlement } from '@busbar/core/adapter'
 import type { Mutant } from '../model/mutant.ts'
-import { alterDeliveries, alterSettlements, alterSubscriptions, DONE, type Sides } from '../wrap/subscription.ts'
+import {
+  alterDeliveries,
+  alterSettlements,
+  alterSubscriptions,
+  DONE,
+  type Sides,
+} from '../wrap/subscription.ts'
 
 type Retry = Extract<Settlement, { kind: 'retry' }>
 
 const ack = (delivery: Delivery): Settlement => ({ kind: 'ack', delivery })
 
 /** Changes retries only. */
-const onRetry = (change: (settlement: Retry, sides: Sides) => Settlement | undefined): NonNullable<Mutant['adapter']> =>
-  adapter => alterSettlements(adapter, (item, sides) => (item.kind === 'retry' ? change(item, sides) : item))
+const onRetry =
+  (change: (settlement: Retry, sides: Sides) => Settlement | undefined): NonNullable<Mutant['adapter']> =>
+  adapter =>
+    alterSettlements(adapter, (item, sides) => (item.kind === 'retry' ? change(item, sides) : item))
 
 /** Changes settlements of one kind into another. */
-const turning = (kind: Settlement['kind'], into: (settlement: Settlement, sides: Sides) => Settlement | undefined): NonNullable<Mutant['adapter']> =>
-  adapter => alterSettlements(adapter, (item, sides) => (item.kind === kind ? into(item, sides) : item))
+const turning =
+  (
+    kind: Settlement['kind'],
+    into: (settlement: Settlement, sides: Sides) => Settlement | undefined,
+  ): NonNullable<Mutant['adapter']> =>
+  adapter =>
+    alterSettlements(adapter, (item, sides) => (item.kind === kind ? into(item, sides) : item))
 
 /** The delivery's message once more, as a new one. */
 function again(delivery: Delivery, to: Outgoing['to']): Outgoing[] {
@@ -86,7 +99,11 @@ export const settlementMutants: readonly Mutant[] = [
       let count = 0
       return alterSubscriptions(adapter, sides => ({
         sink: {
-          settled: (batch, result) => sides.sink.settled(batch.filter(() => ++count % 5 !== 0), result),
+          settled: (batch, result) =>
+            sides.sink.settled(
+              batch.filter(() => ++count % 5 !== 0),
+              result,
+            ),
         },
       }))
     },
@@ -118,14 +135,6 @@ export const settlementMutants: readonly Mutant[] = [
     })),
   },
   {
-    id: 'retry-delay-capped',
-    bug: 'no retry waits longer than ten seconds',
-    adapter: onRetry((item, { context }) => ({
-      ...item,
-      notBefore: Math.min(item.notBefore, context.clock.now() + 10_000),
-    })),
-  },
-  {
     id: 'retry-stops-at-three',
     bug: 'the broker drops a message after its third failure by a limit of its own',
     seen: 'rabbitmq/rabbitmq-server#11937',
@@ -140,7 +149,9 @@ export const settlementMutants: readonly Mutant[] = [
       return alterSettlements(adapter, (item, { broker }) => {
         if (item.kind !== 'retry' || !isFirst(item.delivery)) return item
         const to = { kind: 'topic', topic: item.delivery.topic, partition: 0 } as const
-        void broker.publish(again(item.delivery, to).map(message => ({ ...message, notBefore: item.notBefore })))
+        void broker.publish(
+          again(item.delivery, to).map(message => ({ ...message, notBefore: item.notBefore })),
+        )
         return ack(item.delivery)
       })
     },
@@ -168,7 +179,9 @@ export const settlementMutants: readonly Mutant[] = [
     id: 'retry-loses-key',
     bug: 'the key is gone after the first failure',
     adapter: adapter =>
-      alterDeliveries(adapter, delivery => (delivery.failures > 0 ? { key: undefined as unknown as string } : {})),
+      alterDeliveries(adapter, delivery =>
+        delivery.failures > 0 ? { key: undefined as unknown as string } : {},
+      ),
   },
   {
     id: 'retry-blocks-group',

@@ -71,7 +71,9 @@ export const topologyMutants: readonly Mutant[] = [
         async publish(batch) {
           const results = await broker.publish(batch)
           return results.map(result =>
-            result.status === 'failed' && isBusError(result.error, 'TOPOLOGY_MISSING') ? { status: 'confirmed' } : result,
+            result.status === 'failed' && isBusError(result.error, 'TOPOLOGY_MISSING')
+              ? { status: 'confirmed' }
+              : result,
           )
         },
         async subscribe(spec, toSink) {
@@ -84,12 +86,24 @@ export const topologyMutants: readonly Mutant[] = [
         },
       })),
   },
-  { id: 'stats-no-backlog', bug: 'the backlog is always nothing', adapter: stats(found => ({ ...found, ready: 0, lag: 0 })) },
-  { id: 'stats-no-in-flight', bug: 'what members hold is not counted', adapter: stats(found => ({ ...found, inFlight: 0 })) },
+  {
+    id: 'stats-no-backlog',
+    bug: 'the backlog is always nothing',
+    adapter: stats(found => ({ ...found, ready: 0, lag: 0 })),
+  },
+  {
+    id: 'stats-no-in-flight',
+    bug: 'what members hold is not counted',
+    adapter: stats(found => ({ ...found, inFlight: 0 })),
+  },
   {
     id: 'stats-delayed-as-ready',
     bug: 'what waits for its delay is counted as ready',
     adapter: stats(found => ({ ...found, ready: (found.ready ?? 0) + (found.delayed ?? 0), delayed: 0 })),
   },
-  { id: 'stats-no-dead', bug: 'dead letters are not counted', adapter: stats(found => ({ ...found, dead: 0 })) },
+  {
+    id: 'stats-no-dead',
+    bug: 'dead letters are not counted',
+    adapter: stats(found => ({ ...found, dead: 0 })),
+  },
 ]

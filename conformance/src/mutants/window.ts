@@ -24,8 +24,16 @@ export const windowMutants: readonly Mutant[] = [
     seen: 'dapr/components-contrib#4599',
     adapter: windows(() => size => (size === 0 ? 0 : 100_000)),
   },
-  { id: 'window-off-by-one', bug: 'one more is handed out than asked for', adapter: windows(() => size => size && size + 1) },
-  { id: 'window-pause-ignored', bug: 'a paused subscription is handed more', adapter: windows(() => size => size || undefined) },
+  {
+    id: 'window-off-by-one',
+    bug: 'one more is handed out than asked for',
+    adapter: windows(() => size => size && size + 1),
+  },
+  {
+    id: 'window-pause-ignored',
+    bug: 'a paused subscription is handed more',
+    adapter: windows(() => size => size || undefined),
+  },
   {
     id: 'window-lowering-ignored',
     bug: 'a lower limit has no effect',

@@ -34,7 +34,9 @@ function capabilityRows(reports: readonly ConformanceReport[]): string[][] {
 }
 
 function caseRows(reports: readonly ConformanceReport[]): string[][] {
-  const titles = new Map(reports.flatMap(report => report.cases.map(result => [result.id, result.title] as const)))
+  const titles = new Map(
+    reports.flatMap(report => report.cases.map(result => [result.id, result.title] as const)),
+  )
   // A case that was run several times shows its worst result.
   const worst: readonly CaseStatus[] = ['fail', 'skipped', 'not-proven', 'refused', 'pass']
   return [...titles].map(([id, title]) => [
@@ -64,9 +66,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 
 /** A cell ends at a bar and at a line's end, and must not become markup. */
 function escapeCell(text: string): string {
-  return text
-    .replaceAll(/[\\|`*_<[\]]/g, character => `\\${character}`)
-    .replaceAll(/\s+/g, ' ')
+  return text.replaceAll(/[\\|`*_<[\]]/g, character => `\\${character}`).replaceAll(/\s+/g, ' ')
 }
 
 /** A fence longer than any run of backticks inside. */

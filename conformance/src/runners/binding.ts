@@ -1,7 +1,7 @@
 import type { CapabilityId } from '@busbar/core/adapter'
 import type { ConformanceCase } from '../model/case.ts'
 import type { CaseResult, Harness } from '../model/harness.ts'
-import { plan, type PlannedRun } from './plan.ts'
+import { type PlannedRun, plan } from './plan.ts'
 import { openSuite, type Suite, type SuiteOptions } from './suite.ts'
 
 export interface BindingOptions extends SuiteOptions {
@@ -28,7 +28,11 @@ const MARGIN = 20_000
 const TIME_LIMIT = 30_000
 
 /** The suite as tests known before anything connects, as test runners want them. The broker is opened by the first. */
-export function bind(harness: Harness, cases: readonly ConformanceCase[], options: BindingOptions): BoundSuite {
+export function bind(
+  harness: Harness,
+  cases: readonly ConformanceCase[],
+  options: BindingOptions,
+): BoundSuite {
   let suite: Promise<Suite> | undefined
   const open = () => {
     suite ??= openSuite(harness, options)
@@ -69,5 +73,7 @@ async function probeIfUnsupported(
 /** Throws what a runner should show of a failed case; returns why a case proved nothing. */
 export function outcome(result: CaseResult): string | undefined {
   if (result.status === 'fail') throw new Error(result.reason)
-  return result.status === 'not-proven' || result.status === 'skipped' ? (result.reason ?? result.status) : undefined
+  return result.status === 'not-proven' || result.status === 'skipped'
+    ? (result.reason ?? result.status)
+    : undefined
 }

@@ -42,7 +42,9 @@ const NO_RAW_CLIENT: RawClient = {
 /** Makes what one run of a case works with. */
 export function openCase(options: CaseContextOptions): OpenCase {
   const { environment, prefix, signal, alterations } = options
-  const waiting = environment.time ? virtualWaiting(environment.time, signal, options.patience) : realWaiting(signal)
+  const waiting = environment.time
+    ? virtualWaiting(environment.time, signal, options.patience)
+    : realWaiting(signal)
   const random = seededRandom(options.seed)
   const buses: Bus[] = []
   const opening: Promise<unknown>[] = []
@@ -105,7 +107,9 @@ export function openCase(options: CaseContextOptions): OpenCase {
       closed = true
       // The case's signal may have aborted; closing has a limit of its own.
       const own = new AbortController()
-      const closing = environment.time ? virtualWaiting(environment.time, own.signal, options.patience) : realWaiting(own.signal)
+      const closing = environment.time
+        ? virtualWaiting(environment.time, own.signal, options.patience)
+        : realWaiting(own.signal)
       const limit = environment.time ? CLOSE_LIMIT : CLOSE_LIMIT_REAL
       const guard = setTimeout(() => own.abort(), CLOSE_LIMIT_REAL)
       try {

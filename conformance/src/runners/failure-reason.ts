@@ -9,7 +9,9 @@ export function failureReason(error: unknown): string {
 function describe(error: unknown, depth = 0): string {
   if (!(error instanceof Error)) return String(error)
   const text = `${error.name}: ${error.message}`
-  return error.cause === undefined || depth > 3 ? text : `${text}\n  caused by ${describe(error.cause, depth + 1)}`
+  return error.cause === undefined || depth > 3
+    ? text
+    : `${text}\n  caused by ${describe(error.cause, depth + 1)}`
 }
 
 function whereInCases(error: unknown): string | undefined {

@@ -6,7 +6,8 @@ const NONE: ReadonlySet<FaultId> = new Set()
 export function namedFaults(faults: Faults | undefined, fullName: (client: string) => string): Faults {
   const named = (client: string | undefined) => (client === undefined ? undefined : fullName(client))
   const present = () => {
-    if (faults === undefined) throw new Error('this harness injects no faults: name them in the case’s `faults`')
+    if (faults === undefined)
+      throw new Error('this harness injects no faults: name them in the case’s `faults`')
     return faults
   }
   return {

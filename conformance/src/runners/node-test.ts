@@ -14,7 +14,11 @@ export interface NodeTestFunctions {
 }
 
 /** Defines the whole suite as `node:test` tests of one adapter. A case that could not be proven shows as skipped, with its reason. */
-export function conformance(harness: Harness, nodeTest: NodeTestFunctions, options: BindingOptions = {}): void {
+export function conformance(
+  harness: Harness,
+  nodeTest: NodeTestFunctions,
+  options: BindingOptions = {},
+): void {
   nodeTest.describe(`conformance of ${harness.name}`, () => {
     const suite = bind(harness, allCases, options)
     for (const test of suite.tests) {

@@ -26,7 +26,8 @@ const ALONE: Permutation = { name: '' }
 /** All runs of `cases`, in the order in which they are made. */
 export function plan(cases: readonly ConformanceCase[], options: PlanOptions = {}): readonly PlannedRun[] {
   const once = cases.flatMap(item => runsOf(item, options.permutations ?? true))
-  const wanted = options.filter === undefined ? once : once.filter(run => run.id.includes(options.filter ?? ''))
+  const wanted =
+    options.filter === undefined ? once : once.filter(run => run.id.includes(options.filter ?? ''))
   const all = Array.from({ length: options.repeat ?? 1 }, () => wanted).flat()
   return options.shuffle === undefined ? all : shuffled(all, options.shuffle)
 }

@@ -62,7 +62,11 @@ function underDeclarable(suite: Suite, runs: readonly PlannedRun[]): Map<Capabil
   return found
 }
 
-async function inParallel<T>(items: readonly T[], width: number, work: (item: T) => Promise<void>): Promise<void> {
+async function inParallel<T>(
+  items: readonly T[],
+  width: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
   let next = 0
   const lane = async () => {
     for (let item = items[next++]; item !== undefined; item = items[next++]) await work(item)

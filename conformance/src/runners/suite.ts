@@ -86,7 +86,8 @@ export async function openSuite(harness: Harness, options: SuiteOptions = {}): P
     // A rejection is reported as unhandled one turn of the event loop after it happened.
     await new Promise(resolve => setImmediate(resolve))
     watch.stop()
-    for (const error of watch.errors) failures.push(new Error(`nobody caught: ${failureReason(error)}`, { cause: error }))
+    for (const error of watch.errors)
+      failures.push(new Error(`nobody caught: ${failureReason(error)}`, { cause: error }))
     if (failures.length === 0) return { status: 'pass' }
     return { status: 'fail', reason: failureReason(failures[0]) }
   }
@@ -101,12 +102,17 @@ export async function openSuite(harness: Harness, options: SuiteOptions = {}): P
         ),
         'the refusal of an unsupported capability',
       )
-      if (error === undefined) throw new Error(`${unmet.join(', ')}: unsupported, and the demand was not refused`)
+      if (error === undefined)
+        throw new Error(`${unmet.join(', ')}: unsupported, and the demand was not refused`)
       if (!isBusError(error, 'CAPABILITY_UNSUPPORTED')) {
-        throw new Error(`${unmet.join(', ')}: refused, but not with CAPABILITY_UNSUPPORTED: ${failureReason(error)}`)
+        throw new Error(
+          `${unmet.join(', ')}: refused, but not with CAPABILITY_UNSUPPORTED: ${failureReason(error)}`,
+        )
       }
     })
-    return verdict.status === 'pass' ? { status: 'refused', reason: `unsupported: ${unmet.join(', ')}` } : verdict
+    return verdict.status === 'pass'
+      ? { status: 'refused', reason: `unsupported: ${unmet.join(', ')}` }
+      : verdict
   }
 
   async function verdictOf(planned: PlannedRun): Promise<Verdict> {
@@ -129,7 +135,10 @@ export async function openSuite(harness: Harness, options: SuiteOptions = {}): P
     async probe(capability, planned) {
       const began = performance.now()
       const alterations: Alterations = { adapter: adapter => claimNative(adapter, [capability]) }
-      let verdict: Verdict = { status: 'fail', reason: `${capability} is declared unsupported, yet its cases pass` }
+      let verdict: Verdict = {
+        status: 'fail',
+        reason: `${capability} is declared unsupported, yet its cases pass`,
+      }
       for (const item of planned) {
         const claimed = await attempt(item, alterations, t => item.case.run(t, item.permutation))
         if (claimed.status === 'pass') continue

@@ -1,5 +1,5 @@
-import { systemClock } from '@busbar/core/time'
 import type { Clock } from '@busbar/core/time'
+import { systemClock } from '@busbar/core/time'
 import type { VirtualTime } from '../model/harness.ts'
 
 /** How a case waits: the three verbs of its context. */
@@ -99,7 +99,10 @@ export function realWaiting(signal: AbortSignal): Waiting {
     async within(promise, what, limit = REAL_LIMIT) {
       let timer: ReturnType<typeof setTimeout> | undefined
       const late = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new WaitFailed(`${what}: it did not happen within ${limit} ms`)), limit)
+        timer = setTimeout(
+          () => reject(new WaitFailed(`${what}: it did not happen within ${limit} ms`)),
+          limit,
+        )
       })
       try {
         return await Promise.race([promise, late])

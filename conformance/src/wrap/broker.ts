@@ -15,7 +15,10 @@ export function alterBroker(
 }
 
 /** Replaces what the adapter is told of its surroundings. */
-export function alterContext(adapter: Adapter, change: (context: AdapterContext) => Partial<AdapterContext>): Adapter {
+export function alterContext(
+  adapter: Adapter,
+  change: (context: AdapterContext) => Partial<AdapterContext>,
+): Adapter {
   return overlay(adapter, { connect: context => adapter.connect(overlay(context, change(context))) })
 }
 
@@ -36,7 +39,10 @@ export function alterMessages(
   adapter: Adapter,
   change: (message: Outgoing, context: AdapterContext) => Outgoing,
 ): Adapter {
-  return alterPublish(adapter, (publish, context) => batch => publish(batch.map(item => change(item, context))))
+  return alterPublish(
+    adapter,
+    (publish, context) => batch => publish(batch.map(item => change(item, context))),
+  )
 }
 
 /** Changes the answers to a batch. */
@@ -60,7 +66,10 @@ export function withhold(adapter: Adapter, isWithheld: (message: Outgoing) => bo
 export const CONFIRMED: PublishResult = { status: 'confirmed' }
 
 /** Changes what a walk over a dead-letter queue shows. */
-export function alterDeadItems(adapter: Adapter, change: (items: readonly DeadItem[]) => readonly DeadItem[]): Adapter {
+export function alterDeadItems(
+  adapter: Adapter,
+  change: (items: readonly DeadItem[]) => readonly DeadItem[],
+): Adapter {
   return alterBroker(adapter, broker => ({
     deadLetters: overlay(broker.deadLetters, {
       async open(query) {

@@ -8,7 +8,11 @@ export interface Handled {
 }
 
 type Handle = (delivery: Handled) => unknown
-type Consume = (target: unknown, options: Record<string, unknown>, handler: (given: never) => unknown) => Promise<BusSubscription>
+type Consume = (
+  target: unknown,
+  options: Record<string, unknown>,
+  handler: (given: never) => unknown,
+) => Promise<BusSubscription>
 
 /** Replaces members of a bus. Typed loosely: a mutant need not satisfy every overload, only be called as they are. */
 export function alterBus(bus: Bus, members: Partial<Record<keyof Bus, unknown>>): Bus {
@@ -36,7 +40,10 @@ export function alterConsumeOptions(
 ): Bus {
   const subscribe = bus.subscribe.bind(bus) as unknown as Consume
   const subscribeBatch = bus.subscribeBatch.bind(bus) as unknown as Consume
-  const stream = bus.stream.bind(bus) as unknown as (target: unknown, options: Record<string, unknown>) => unknown
+  const stream = bus.stream.bind(bus) as unknown as (
+    target: unknown,
+    options: Record<string, unknown>,
+  ) => unknown
   return alterBus(bus, {
     subscribe: (target: unknown, options: Record<string, unknown>, handler: Handle) =>
       subscribe(target, change(options), handler),
@@ -47,7 +54,10 @@ export function alterConsumeOptions(
 }
 
 /** Replaces members of what `subscribe` and `subscribeBatch` give back. */
-export function alterSubscribed(bus: Bus, change: (subscription: BusSubscription) => Partial<BusSubscription>): Bus {
+export function alterSubscribed(
+  bus: Bus,
+  change: (subscription: BusSubscription) => Partial<BusSubscription>,
+): Bus {
   const subscribe = bus.subscribe.bind(bus) as unknown as Consume
   const subscribeBatch = bus.subscribeBatch.bind(bus) as unknown as Consume
   const around =
@@ -60,6 +70,9 @@ export function alterSubscribed(bus: Bus, change: (subscription: BusSubscription
 }
 
 /** Without one of its options. */
-export function without(options: Record<string, unknown>, ...names: readonly string[]): Record<string, unknown> {
+export function without(
+  options: Record<string, unknown>,
+  ...names: readonly string[]
+): Record<string, unknown> {
   return Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name)))
 }

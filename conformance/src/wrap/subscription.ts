@@ -9,8 +9,8 @@ import type {
   Subscription,
   SubscriptionSpec,
 } from '@busbar/core/adapter'
-import { overlay } from './overlay.ts'
 import { alterBroker } from './broker.ts'
+import { overlay } from './overlay.ts'
 
 /** What a change works with: both sides of one subscription, as they are without it. */
 export interface Sides {
@@ -105,7 +105,8 @@ function translation(change: (delivery: Delivery) => Delivery) {
           subscription.settle(translated)
         },
         mark: deliveries => subscription.mark(deliveries.map(toOwn)),
-        extend: async (deliveries, lease) => (await subscription.extend(deliveries.map(toOwn), lease)).map(toShown),
+        extend: async (deliveries, lease) =>
+          (await subscription.extend(deliveries.map(toOwn), lease)).map(toShown),
       }),
     sink: (sink: Sink): Sink =>
       overlay(sink, {
@@ -118,14 +119,24 @@ function translation(change: (delivery: Delivery) => Delivery) {
           })
           sink.deliver(translated)
         },
-        settled: (batch, result) => sink.settled(batch.map(item => settlements.get(item) ?? item), result),
-        lost: what => sink.lost(what !== 'all' && 'deliveries' in what ? { deliveries: what.deliveries.map(toShown) } : what),
+        settled: (batch, result) =>
+          sink.settled(
+            batch.map(item => settlements.get(item) ?? item),
+            result,
+          ),
+        lost: what =>
+          sink.lost(
+            what !== 'all' && 'deliveries' in what ? { deliveries: what.deliveries.map(toShown) } : what,
+          ),
       }),
   }
 }
 
 /** Changes each delivery as core sees it. */
-export function alterDeliveries(adapter: Adapter, change: (delivery: Delivery, spec: SubscriptionSpec) => Partial<Delivery>): Adapter {
+export function alterDeliveries(
+  adapter: Adapter,
+  change: (delivery: Delivery, spec: SubscriptionSpec) => Partial<Delivery>,
+): Adapter {
   return alterSubscriptions(adapter, ({ spec }) => ({
     delivery: delivery => overlay(delivery, change(delivery, spec)),
   }))

@@ -6,14 +6,16 @@ const parse = (line: string) => parseCommand(line.split(' ').filter(word => word
 
 describe('the command line', () => {
   it('names an adapter and the files of its reports', () => {
-    expect(parse('--adapter memory --json a.json --junit b.xml --parallel 4 --repeat 2 --shuffle 9')).toEqual({
-      kind: 'suite',
-      adapter: 'memory',
-      files: { json: 'a.json', junit: 'b.xml' },
-      parallel: 4,
-      repeat: 2,
-      shuffle: 9,
-    })
+    expect(parse('--adapter memory --json a.json --junit b.xml --parallel 4 --repeat 2 --shuffle 9')).toEqual(
+      {
+        kind: 'suite',
+        adapter: 'memory',
+        files: { json: 'a.json', junit: 'b.xml' },
+        parallel: 4,
+        repeat: 2,
+        shuffle: 9,
+      },
+    )
   })
 
   it('asks for the mutants', () => {
@@ -40,9 +42,12 @@ describe('the adapter that is named', () => {
     expect((await loadHarness('memory')).name).toBe('memory')
   })
 
-  it.each(['./no-such-file.ts', 'no-such-package', 'constructor'])('is refused when there is none: %s', async name => {
-    await expect(loadHarness(name)).rejects.toThrow(UsageError)
-  })
+  it.each(['./no-such-file.ts', 'no-such-package', 'constructor'])(
+    'is refused when there is none: %s',
+    async name => {
+      await expect(loadHarness(name)).rejects.toThrow(UsageError)
+    },
+  )
 
   it('is refused when its module exports no harness', async () => {
     await expect(loadHarness('node:os')).rejects.toThrow('not a Harness')

@@ -12,7 +12,13 @@ const capabilities: Capabilities = {
 }
 const cases: readonly CaseResult[] = [
   { id: 'a.pass@1', title: 'it is <well> & "good"', status: 'pass', ms: 5 },
-  { id: 'a.fail@1[x|y]', title: 'it | fails', status: 'fail', ms: 6, reason: 'Error: <a> & "b"\u0000\n```\nsecond line' },
+  {
+    id: 'a.fail@1[x|y]',
+    title: 'it | fails',
+    status: 'fail',
+    ms: 6,
+    reason: 'Error: <a> & "b"\u0000\n```\nsecond line',
+  },
   { id: 'b.refused@1', title: 'refused', status: 'refused', ms: 1, reason: 'unsupported: publish.delay' },
   { id: 'b.not-proven@1', title: 'not proven', status: 'not-proven', ms: 0, reason: 'no raw client' },
   { id: 'b.skipped@1', title: 'skipped', status: 'skipped', ms: 0, reason: 'the run was stopped' },
@@ -57,7 +63,10 @@ describe('Markdown', () => {
   })
 
   it('shows several adapters side by side', () => {
-    const other = aReport([{ id: 'a.pass@1', title: 'it is', status: 'fail', ms: 1, reason: 'no' }], capabilities)
+    const other = aReport(
+      [{ id: 'a.pass@1', title: 'it is', status: 'fail', ms: 1, reason: 'no' }],
+      capabilities,
+    )
     const row = toMarkdown([report, { ...other, adapter: 'other' }])
       .split('\n')
       .find(line => line.startsWith('| a.pass@1'))

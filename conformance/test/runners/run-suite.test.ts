@@ -93,7 +93,10 @@ describe('what a case needs', () => {
   it('fails where the demand is refused with another error', async () => {
     const odd = { ...delayed, demand: () => Promise.reject(new TypeError('what?')) }
     const result = await resultOf(odd, { harness: without('publish.delay') })
-    expect(result).toMatchObject({ status: 'fail', reason: expect.stringContaining('CAPABILITY_UNSUPPORTED') })
+    expect(result).toMatchObject({
+      status: 'fail',
+      reason: expect.stringContaining('CAPABILITY_UNSUPPORTED'),
+    })
   })
 
   it('is not proven without the fault injector that it names', async () => {
@@ -109,11 +112,19 @@ describe('what a case needs', () => {
         return environment
       },
     }
-    expect(await resultOf(aCase(async () => {}, { raw: true }), { harness })).toMatchObject({ status: 'not-proven' })
+    expect(
+      await resultOf(
+        aCase(async () => {}, { raw: true }),
+        { harness },
+      ),
+    ).toMatchObject({ status: 'not-proven' })
   })
 
   it('is skipped once the run was stopped', async () => {
-    const result = await resultOf(aCase(async () => {}), { signal: AbortSignal.abort() })
+    const result = await resultOf(
+      aCase(async () => {}),
+      { signal: AbortSignal.abort() },
+    )
     expect(result.status).toBe('skipped')
   })
 })

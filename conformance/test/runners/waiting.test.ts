@@ -34,7 +34,9 @@ describe('waiting in virtual time', () => {
     const clock = new VirtualClock(0)
     const tick = (): void => void clock.setTimer(1_000, tick)
     tick()
-    await expect(virtualWaiting(clock, signal).until(() => false, 'never', 10_000)).rejects.toThrow('within 10000 ms')
+    await expect(virtualWaiting(clock, signal).until(() => false, 'never', 10_000)).rejects.toThrow(
+      'within 10000 ms',
+    )
     expect(clock.now()).toBeLessThanOrEqual(10_000)
   })
 

@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events'
 import type { DeadLetter } from '@busbar/core'
 import { Company } from './company.ts'
 import { type BrokenLine, OrderIntake } from './intake.ts'
@@ -27,7 +26,6 @@ const DRAIN = 10_000
 /** Runs the whole story. Resolves to whether everything is accounted for. */
 export async function fulfil(options: FulfilmentOptions): Promise<boolean> {
   const { out, signal, input, rate } = options
-  setMaxListeners(0, signal)
   const company = await Company.open(options.url, options.prefix, text => out.write(`  ! ${text}\n`))
   const { ledger } = company
   let broken = 0
@@ -36,7 +34,8 @@ export async function fulfil(options: FulfilmentOptions): Promise<boolean> {
     if (broken <= SHOWN) progress.say(`  line ${line} ${reason}`)
     if (broken === SHOWN) progress.say('  (further broken lines are only counted)')
   }
-  const inProgress = () => ledger.missing
+  // What has been dead-lettered waits for somebody to look at it, not for the services.
+  const inProgress = () => ledger.missing - company.setbacks.deadLettered
   const intake = new OrderIntake({ bus: company.front, ledger, input, rate, inProgress, onBroken, signal })
   const progress = new Progress(out, () => {
     const { billing, shipping } = ledger.accounts
@@ -46,7 +45,7 @@ export async function fulfil(options: FulfilmentOptions): Promise<boolean> {
   try {
     out.write(`Broker ${company.server}, prefix "${options.prefix}"\n\n1. Orders from ${options.inputName}\n`)
     await intake.run()
-    await allSettled(company, signal)
+    await allSettled(company)
     progress.say(`  read ${intake.lines} lines: ${intake.published} published, ${broken} broken`)
 
     let redriven: ReadonlyMap<AccountName, number> = new Map()
@@ -58,7 +57,7 @@ export async function fulfil(options: FulfilmentOptions): Promise<boolean> {
       redriven = await company.redrive()
       const total = [...redriven.values()].reduce((sum, n) => sum + n, 0)
       progress.say(`\n3. Fixed the catalogue and billing; redriven: ${total}`)
-      await allSettled(company, signal)
+      await allSettled(company)
       const left = await company.readDeadLetters()
       if (left.length > 0) progress.say('  Still dead:')
       for (const line of summary(left)) progress.say(`  ${line}`)

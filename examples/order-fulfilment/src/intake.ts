@@ -32,6 +32,8 @@ export interface Intake {
 const MAX_UNCONFIRMED = 64
 /** Beyond this the input waits for the services, so that a huge file fills neither the broker nor this process. */
 const MAX_IN_PROGRESS = 5_000
+/** Lines. Counting what is in progress costs more than publishing a line. */
+const LOOK_EVERY = 64
 
 const CONTRACTS = new Map(
   [OrderPlaced, OrderAmended].map(contract => [contract.type as string, contract.data] as const),
@@ -59,11 +61,18 @@ export class OrderIntake implements Intake {
       this.lines++
       if (line.text.trim() === '' && !line.tooLong) continue
       this.#take(line)
-      if (this.#unconfirmed.size >= MAX_UNCONFIRMED) await Promise.race(this.#unconfirmed)
+      if (this.#unconfirmed.size >= MAX_UNCONFIRMED) await this.#oldest()
       if (rate !== undefined) await pause(started + (this.published / rate) * 1_000 - performance.now())
+      if (this.lines % LOOK_EVERY !== 0) continue
       while (this.#o.inProgress() > MAX_IN_PROGRESS && !signal.aborted) await pause(5)
     }
     await Promise.all(this.#unconfirmed)
+  }
+
+  /** Confirmations come in about the order of the publishes. */
+  #oldest(): Promise<void> | undefined {
+    const [oldest] = this.#unconfirmed
+    return oldest
   }
 
   #take(line: Line): void {

@@ -15,13 +15,11 @@ async function main(): Promise<number> {
     process.stdout.write(HELP)
     return 0
   }
-  const input = await openInput(file)
   const interruption = new AbortController()
+  const input = await openInput(file, interruption.signal)
   process.once('SIGINT', () => {
     process.stderr.write('\nStopping: finishing what runs. Press Ctrl-C again to leave at once.\n')
     interruption.abort()
-    // Standard input may never end, and would keep the process waiting for its next line.
-    process.stdin.destroy()
     process.once('SIGINT', () => process.exit(INTERRUPTED))
   })
   const ok = await fulfil({

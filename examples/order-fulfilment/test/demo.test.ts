@@ -17,7 +17,7 @@ interface Run {
 }
 
 function start(args: readonly string[]) {
-  const env = { ...process.env, NO_COLOR: '1' }
+  const env: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: '1' }
   delete env.BUS_URL
   delete env.BUS_PREFIX
   return spawn(process.execPath, ['--conditions=@busbar/source', MAIN, ...args], { env })

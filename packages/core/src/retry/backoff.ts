@@ -59,6 +59,8 @@ function plannedDelay(backoff: Backoff, attempt: number): number {
         backoff.max ?? Number.POSITIVE_INFINITY,
       )
     case 'exponential':
+      // Apart, because 0 times a factor that has grown to Infinity is NaN.
+      if (backoff.initial === 0) return 0
       return Math.min(
         backoff.initial * (backoff.factor ?? DEFAULT_FACTOR) ** (attempt - 1),
         backoff.max ?? Math.max(DEFAULT_MAX_DELAY, backoff.initial),

@@ -52,6 +52,10 @@ describe('backoffDelay', () => {
     expect(run(7)).not.toEqual(run(8))
   })
 
+  it('stays at zero from an initial delay of zero, however high the attempt', () => {
+    expect(backoffDelay({ kind: 'exponential', initial: 0, jitter: 'none' }, 29_620, seededRandom(1))).toBe(0)
+  })
+
   it('gives whole, finite, non-negative milliseconds whatever the attempt', () => {
     const delay = fc.integer({ min: 0, max: 10 ** 9 })
     const jitter = fc.oneof(
