@@ -22,7 +22,11 @@ const OPTIONS = {
 export function benchArguments(argv: readonly string[], scenarios: readonly string[]): BenchArguments {
   const { scenario, json, rounds, only = '' } = parse(argv)
   if (scenario === undefined || !scenarios.includes(scenario))
-    throw usage('--scenario', `${scenario === undefined ? 'is missing' : `"${scenario}" is unknown`}`, scenarios)
+    throw usage(
+      '--scenario',
+      `${scenario === undefined ? 'is missing' : `"${scenario}" is unknown`}`,
+      scenarios,
+    )
   const count = rounds === undefined ? 9 : Number(rounds)
   if (!Number.isInteger(count) || count < 1 || count > 1_000)
     throw usage('--rounds', `"${rounds}" is not a whole number from 1 to 1000`, scenarios)

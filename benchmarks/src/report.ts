@@ -1,6 +1,6 @@
 import { cpus } from 'node:os'
-import type { Figure } from './measure.ts'
 import { OURS, SDK } from './core/codec.ts'
+import type { Figure } from './measure.ts'
 
 /** How many times faster than the SDK, for each thing that both were measured at. */
 export interface Ratio {

@@ -78,6 +78,8 @@ const demands: ConformanceCase = {
     const missing = ids.filter(id => t.capabilities.of[id].support === 'unsupported')
     const bus = await t.bus({ requires: offered })
     assert.deepEqual(bus.capabilities, t.capabilities)
+    const unknown = t.bus({ requires: ['publish.teleport' as CapabilityId] })
+    await rejection(unknown, 'INVALID_OPTIONS')
     if (missing.length === 0) return
     const error = await rejection(t.bus({ requires: ids }), 'CAPABILITY_UNSUPPORTED')
     assert.equal(error.issues.length, missing.length)

@@ -4,7 +4,7 @@ import type { ConformanceCase } from '../model/case.ts'
 import { deadLettered } from './support/dead.ts'
 import { ids, item, publishItems, sorted } from './support/items.ts'
 import { OrderPlaced } from './support/orders.ts'
-import { after, atOnce } from './support/retries.ts'
+import { after } from './support/retries.ts'
 import { plainBytes } from './support/same-event.ts'
 import { schema } from './support/standard-schema.ts'
 import { witness } from './support/witness.ts'
@@ -193,7 +193,12 @@ const neighbours: ConformanceCase = {
     const seen = witness(t, d => {
       if (d.event.id === 'poison') return Promise.reject(new Error('always'))
     })
-    const options = { group: 'workers', concurrency: concurrency as number, prefetch: 40, retry: atOnce(4) }
+    const options = {
+      group: 'workers',
+      concurrency: concurrency as number,
+      prefetch: 40,
+      retry: after(4, 20),
+    }
     await bus.subscribe('jobs', options, seen.handle)
     await publishItems(bus, 'jobs', [...names.slice(0, 30), 'poison', ...names.slice(30)])
     const letters = await deadLettered(t, bus, 'jobs', 'workers')

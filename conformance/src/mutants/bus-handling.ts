@@ -6,11 +6,9 @@ import {
   alterConsumeOptions,
   alterHandled,
   alterHandlers,
-  alterSubscribed,
   type Handled,
   without,
 } from '../wrap/bus.ts'
-import { overlay } from '../wrap/overlay.ts'
 
 /** Replaces what handlers throw. */
 const throwing =
@@ -28,22 +26,6 @@ const optionsLost =
   (...names: readonly string[]): NonNullable<Mutant['bus']> =>
   bus =>
     alterConsumeOptions(bus, options => without(options, ...names))
-
-type Outcomes = readonly unknown[] | undefined
-
-/** Replaces what handlers of batches answer. */
-const batchAnswers =
-  (change: (outcomes: Outcomes, size: number) => Outcomes): NonNullable<Mutant['bus']> =>
-  bus =>
-    alterBus(bus, {
-      subscribeBatch: (
-        target: never,
-        options: never,
-        handler: (batch: readonly unknown[]) => Promise<Outcomes>,
-      ) =>
-        bus.subscribeBatch(target, options, (async (batch: readonly unknown[]) =>
-          change(await handler(batch), batch.length)) as never),
-    })
 
 export const busHandlingMutants: readonly Mutant[] = [
   {
@@ -187,148 +169,4 @@ export const busHandlingMutants: readonly Mutant[] = [
       return alterHandlers(bus, handler => delivery => outside(() => handler(delivery)))
     },
   },
-  {
-    id: 'bus-batch-outcomes-ignored',
-    bug: 'a batch whose handler returned is acknowledged whole',
-    bus: batchAnswers(() => undefined),
-  },
-  {
-    id: 'bus-batch-missing-acked',
-    bug: 'an item without an outcome is acknowledged',
-    bus: batchAnswers(
-      (outcomes, size) => outcomes && Array.from({ length: size }, (_, at) => outcomes[at] ?? 'ack'),
-    ),
-  },
-  {
-    id: 'bus-batch-one-fails-all',
-    bug: 'one failed item fails its whole batch',
-    bus: batchAnswers((outcomes, size) => {
-      const failed = outcomes?.find(outcome => outcome instanceof Error)
-      return failed === undefined ? outcomes : Array.from({ length: size }, () => failed)
-    }),
-  },
-  {
-    id: 'bus-batch-outcomes-shifted',
-    bug: 'the outcomes of a batch are matched to other items',
-    bus: batchAnswers(outcomes => outcomes?.toReversed()),
-  },
-  {
-    id: 'bus-batch-size-ignored',
-    bug: 'batches are larger than asked for',
-    bus: bus =>
-      alterConsumeOptions(bus, options =>
-        options.batch === undefined
-          ? options
-          : { ...options, batch: { ...(options.batch as object), max: 1_000 } },
-      ),
-  },
-  {
-    id: 'bus-batch-never-gathers',
-    bug: 'a batch never holds more than one item',
-    bus: bus =>
-      alterConsumeOptions(bus, options =>
-        options.batch === undefined
-          ? options
-          : { ...options, batch: { ...(options.batch as object), max: 1 } },
-      ),
-  },
-  {
-    id: 'bus-pause-ignored',
-    bug: 'pausing a subscription has no effect',
-    bus: bus => alterSubscribed(bus, () => ({ pause() {} })),
-  },
-  {
-    id: 'bus-resume-ignored',
-    bug: 'a paused subscription cannot be resumed',
-    bus: bus => alterSubscribed(bus, () => ({ resume() {} })),
-  },
-  {
-    id: 'bus-pause-closes',
-    bug: 'pausing closes the subscription',
-    bus: bus => alterSubscribed(bus, subscription => ({ pause: () => void subscription.close() })),
-  },
-  {
-    id: 'bus-set-concurrency-ignored',
-    bug: 'changing the concurrency has no effect',
-    bus: bus => alterSubscribed(bus, () => ({ setConcurrency() {} })),
-  },
-  {
-    id: 'bus-subscription-close-ignored',
-    bug: 'a closed subscription goes on',
-    bus: bus => alterSubscribed(bus, () => ({ close: async () => {}, drain: async () => {} })),
-  },
-  {
-    id: 'bus-subscription-stats-zero',
-    bug: 'a subscription’s counters stay at zero',
-    bus: bus =>
-      alterSubscribed(bus, ({ stats }) => ({
-        stats: Object.fromEntries(Object.keys(stats).map(name => [name, 0])) as unknown as typeof stats,
-      })),
-  },
-  {
-    id: 'bus-subscription-state-live',
-    bug: 'a subscription always says that it is live',
-    bus: bus => alterSubscribed(bus, () => ({ state: 'live' })),
-  },
-  {
-    id: 'bus-stream-settles-nothing',
-    bug: 'what a stream’s reader settles is not settled',
-    bus: bus =>
-      streaming(bus, () => ({
-        ack: async () => {},
-        retry: async () => {},
-        deadLetter: async () => {},
-        release: async () => {},
-      })),
-  },
-  {
-    id: 'bus-stream-retry-acks',
-    bug: 'retry on a stream acknowledges',
-    bus: bus => streaming(bus, delivery => ({ retry: delivery.ack })),
-  },
-  {
-    id: 'bus-stream-release-retries',
-    bug: 'release on a stream counts as an attempt',
-    bus: bus =>
-      streaming(bus, delivery => ({
-        release: () => (delivery.retry as (options: object) => unknown)({ delay: 0 }),
-      })),
-  },
-  {
-    id: 'bus-stream-acks-when-taken',
-    bug: 'a stream acknowledges what its reader takes',
-    bus: bus =>
-      streaming(bus, delivery => {
-        void (delivery.ack as () => Promise<void>)()
-        return {}
-      }),
-  },
 ]
-
-/** Replaces members of each delivery of a stream, in batches or not. */
-function streaming(
-  bus: Parameters<NonNullable<Mutant['bus']>>[0],
-  change: (delivery: Record<string, unknown>) => Record<string, unknown>,
-) {
-  const altered = (delivery: Record<string, unknown>) => overlay(delivery, change(delivery))
-  return alterBus(bus, {
-    stream(target: never, options: never) {
-      const stream = bus.stream(target, options)
-      return overlay(stream, {
-        [Symbol.asyncIterator]: () => {
-          const iterator = (stream as AsyncIterable<unknown>)[Symbol.asyncIterator]()
-          return overlay(iterator, {
-            async next() {
-              const { done, value } = await iterator.next()
-              if (done === true) return { done, value }
-              return {
-                done: false,
-                value: Array.isArray(value) ? value.map(altered) : altered(value as never),
-              }
-            },
-          }) as never
-        },
-      })
-    },
-  })
-}

@@ -7,7 +7,7 @@ import type { HuntNews, HuntOrder } from './hunt-messages.ts'
 import { allMutants } from './index.ts'
 
 /** Nothing but the broken adapter can be late on the embedded broker, so that waiting for it is of no use. */
-const HASTE = { limit: 300_000, grace: 4 }
+const HASTE = { grace: 4 }
 
 /** A hunt's worker thread: runs the suite on one mutant after the other. A thread, because a mutant may freeze its event loop. */
 async function work(order: HuntOrder): Promise<void> {

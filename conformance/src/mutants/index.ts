@@ -1,9 +1,13 @@
 import type { Mutant } from '../model/mutant.ts'
 import { attemptMutants } from './attempts.ts'
+import { busBatchMutants } from './bus-batches.ts'
 import { busHandlingMutants } from './bus-handling.ts'
 import { busLifecycleMutants } from './bus-lifecycle.ts'
 import { busPublishingMutants } from './bus-publishing.ts'
 import { busRequestMutants } from './bus-requests.ts'
+import { busStreamMutants } from './bus-streams.ts'
+import { busSubscriptionMutants } from './bus-subscriptions.ts'
+import { deadLetterAccessMutants } from './dead-letter-access.ts'
 import { deadLetterMutants } from './dead-letters.ts'
 import { envelopeMutants } from './envelope.ts'
 import { groupMutants } from './groups.ts'
@@ -27,11 +31,15 @@ export const allMutants: readonly Mutant[] = [
   ...routingMutants,
   ...requestMutants,
   ...deadLetterMutants,
+  ...deadLetterAccessMutants,
   ...windowMutants,
   ...lifecycleMutants,
   ...topologyMutants,
   ...busPublishingMutants,
   ...busHandlingMutants,
+  ...busBatchMutants,
+  ...busSubscriptionMutants,
+  ...busStreamMutants,
   ...busRequestMutants,
   ...busLifecycleMutants,
 ]

@@ -136,6 +136,17 @@ export const publishingMutants: readonly Mutant[] = [
       }),
   },
   {
+    id: 'delay-capped',
+    bug: 'a delay above a quarter of an hour is cut to it (SQS DelaySeconds)',
+    seen: 'saga-bus on SQS',
+    adapter: adapter =>
+      alterMessages(adapter, (message, { clock }) =>
+        message.notBefore === undefined
+          ? message
+          : { ...message, notBefore: Math.min(message.notBefore, clock.now() + 900_000) },
+      ),
+  },
+  {
     id: 'delayed-lost',
     bug: 'delayed publishes are confirmed and lost',
     adapter: adapter => withhold(adapter, message => message.notBefore !== undefined && isEvent(message)),

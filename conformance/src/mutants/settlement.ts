@@ -135,6 +135,14 @@ export const settlementMutants: readonly Mutant[] = [
     })),
   },
   {
+    id: 'retry-delay-capped',
+    bug: 'no retry waits longer than a quarter of an hour',
+    adapter: onRetry((item, { context }) => ({
+      ...item,
+      notBefore: Math.min(item.notBefore, context.clock.now() + 900_000),
+    })),
+  },
+  {
     id: 'retry-stops-at-three',
     bug: 'the broker drops a message after its third failure by a limit of its own',
     seen: 'rabbitmq/rabbitmq-server#11937',

@@ -64,7 +64,7 @@ export async function fulfil(options: FulfilmentOptions): Promise<boolean> {
     }
     progress.stop()
     const result = { company, intake, redriven }
-    const findings = verdict(result)
+    const findings = verdict(ledger)
     out.write(`\n4. The result${signal.aborted ? ' so far: interrupted' : ''}\n\n${resultTable(result)}\n\n`)
     out.write(
       '  published: events each group must get; pricing: questions and answers. repeats: deliveries of an\n',

@@ -1,6 +1,6 @@
 import type { Company } from './company.ts'
 import type { Intake } from './intake.ts'
-import { ACCOUNTS, type AccountName, EFFECTS } from './ledger.ts'
+import { ACCOUNTS, type AccountName, EFFECTS, type Ledger } from './ledger.ts'
 import { percentile, table } from './table.ts'
 
 export interface RunResult {
@@ -44,8 +44,7 @@ export interface Finding {
 }
 
 /** Whether everything is accounted for. */
-export function verdict({ company }: RunResult): readonly Finding[] {
-  const { ledger } = company
+export function verdict(ledger: Ledger): readonly Finding[] {
   const missing = ACCOUNTS.filter(name => ledger.accounts[name].missing !== 0).map(
     name => `${name} misses ${ledger.accounts[name].missing}`,
   )

@@ -1,11 +1,10 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
-const SCRATCH = join(ROOT, '.docs-snippets')
 
 /** A fenced TypeScript block of a page, as a module. */
 interface Snippet {
@@ -19,9 +18,9 @@ interface Snippet {
 let folder = ''
 
 beforeAll(async () => {
-  await mkdir(SCRATCH, { recursive: true })
-  await writeFile(join(SCRATCH, '.gitignore'), '*\n')
-  folder = await mkdtemp(join(SCRATCH, 'run-'))
+  // Inside the repository, where packages resolve; it ignores itself, should a run be cut short.
+  folder = await mkdtemp(join(ROOT, '.docs-snippets-'))
+  await writeFile(join(folder, '.gitignore'), '*\n')
 })
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
@@ -60,13 +59,15 @@ test('the first block of the README runs as it stands', { timeout: 30_000 }, asy
   expect(code).toBe(0)
 })
 
+/** Those whose blocks are checked, the README first. */
 async function pages(): Promise<readonly string[]> {
   const docs = (await readdir(join(ROOT, 'docs'))).filter(name => name.endsWith('.md')).sort()
-  return ['README.md', 'packages/core/README.md', ...docs.map(name => `docs/${name}`)]
+  const readmes = ['README.md', 'packages/core/README.md', 'adapters/memory/README.md']
+  return [...readmes, ...docs.map(name => `docs/${name}`)]
 }
 
 /**
- * A block that begins with an import stands alone; any other one is a fragment and gets the page's prelude, which is
+ * A block with imports stands alone; any other one is a fragment and gets the page's prelude, which is
  * written in an HTML comment: `<!-- prelude … -->`.
  */
 async function snippetsOf(page: string): Promise<readonly Snippet[]> {
@@ -77,7 +78,7 @@ async function snippetsOf(page: string): Promise<readonly Snippet[]> {
     return {
       page,
       line: text.slice(0, match.index).split('\n').length,
-      prelude: code.startsWith('import ') ? '' : `${prelude}export {}\n`,
+      prelude: /^import /m.test(code) ? '' : `${prelude}export {}\n`,
       code,
     }
   })

@@ -3,7 +3,7 @@ import type { ConformanceCase } from '../../model/case.ts'
 import { deadLettered } from '../support/dead.ts'
 import { item } from '../support/items.ts'
 import { OrderPlaced } from '../support/orders.ts'
-import { after, atOnce } from '../support/retries.ts'
+import { after } from '../support/retries.ts'
 import { assertSameEvent, plainBytes } from '../support/same-event.ts'
 import { witness } from '../support/witness.ts'
 
@@ -70,7 +70,7 @@ const keepsEvent: ConformanceCase = {
     const seen = witness(t, () => {
       throw new Error('always')
     })
-    await bus.subscribe('jobs', { group: 'workers', retry: atOnce(2) }, seen.handle)
+    await bus.subscribe('jobs', { group: 'workers', retry: after(2, 20) }, seen.handle)
     const published = {
       ...(event as ReturnType<typeof item>),
       subject: 'of this',
@@ -140,7 +140,7 @@ const anyError: ConformanceCase = {
     const seen = witness(t, async d => {
       if (d.event.id === 'doomed') throw thrown
     })
-    await bus.subscribe('jobs', { group: 'workers', retry: atOnce(2) }, seen.handle)
+    await bus.subscribe('jobs', { group: 'workers', retry: after(2, 20) }, seen.handle)
     await bus.publish('jobs', item('doomed'))
     const [letter] = await deadLettered(t, bus, 'jobs', 'workers')
     await bus.publish('jobs', item('fine'))
@@ -165,7 +165,7 @@ const unhandledType: ConformanceCase = {
     const bus = await t.bus()
     const handled: string[] = []
     const unhandled = name as 'ack' | 'dead-letter' | 'retry'
-    const options = { group: 'workers', unhandled, retry: atOnce(3) }
+    const options = { group: 'workers', unhandled, retry: after(3, 20) }
     const subscription = await bus.subscribe(OrderPlaced, options, ({ data }) => {
       handled.push(data.order)
     })

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import type { ConformanceCase } from '../../model/case.ts'
 import { deadLettered } from '../support/dead.ts'
-import { ids, item } from '../support/items.ts'
+import { ids, item, publishItems, sorted } from '../support/items.ts'
 import { rejection } from '../support/rejection.ts'
+import { witness } from '../support/witness.ts'
 import { buried, bury, rejectAll } from './graveyard.ts'
 
 const list: ConformanceCase = {
@@ -103,4 +104,33 @@ const purgeSome: ConformanceCase = {
   },
 }
 
-export const queueCases = [list, read, perGroup, purge, purgeSome]
+const many: ConformanceCase = {
+  id: 'dead-letters.many@1',
+  title: 'However many dead letters there are, all can be listed, redriven and purged',
+  requires: ['subscribe.group', 'dead-letter.store', 'dead-letter.selective'],
+  covers: [65, 67],
+  run: async t => {
+    const bus = await t.bus()
+    const names = ids('dead', 230)
+    const subscription = await bus.subscribe('jobs', { group: 'workers' }, rejectAll)
+    await publishItems(bus, 'jobs', names)
+    await t.until(() => subscription.stats.deadLettered === names.length, 'every event to be dead-lettered')
+    await t.within(subscription.drain(), 'the subscription to drain')
+    const queue = bus.deadLetters('jobs', 'workers')
+    const all = await queue.list({ limit: 1_000 })
+    assert.deepEqual(sorted(all.map(letter => String(letter.event?.id))), sorted(names))
+
+    const even = (letter: { readonly event: { readonly id: string } | null }) =>
+      Number(letter.event?.id.split('-')[1]) % 2 === 0
+    const seen = witness(t)
+    await bus.subscribe('jobs', { group: 'workers' }, seen.handle)
+    const { redriven } = await t.within(queue.redrive({ filter: even }), 'the redrive')
+    assert.equal(redriven, 115)
+    await t.until(() => seen.deliveries.length === 115, 'every redriven event')
+    const purged = await t.within(queue.purge(), 'the purge')
+    assert.ok(purged === 115 || purged === null)
+    assert.deepEqual(await queue.list(), [])
+  },
+}
+
+export const queueCases = [list, read, perGroup, purge, purgeSome, many]

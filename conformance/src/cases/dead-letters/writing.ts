@@ -4,7 +4,7 @@ import { deadLettered, settled } from '../support/dead.ts'
 import { ids, item, publishItems, sorted } from '../support/items.ts'
 import { emptied } from '../support/quiet.ts'
 import { reader } from '../support/reader.ts'
-import { atOnce } from '../support/retries.ts'
+import { after } from '../support/retries.ts'
 import { witness } from '../support/witness.ts'
 import { buried, rejectAll } from './graveyard.ts'
 
@@ -21,7 +21,7 @@ const once: ConformanceCase = {
     const seen = witness(t, d => {
       if (doomed.includes(d.event.id)) throw new Error('always')
     })
-    const subscription = await bus.subscribe('jobs', { group: 'workers', retry: atOnce(2) }, seen.handle)
+    const subscription = await bus.subscribe('jobs', { group: 'workers', retry: after(2, 20) }, seen.handle)
     await publishItems(
       bus,
       'jobs',
@@ -98,7 +98,7 @@ const batchItems: ConformanceCase = {
     const bus = await t.bus()
     const names = ids('job', 6)
     const starts = new Map<string, number>()
-    const options = { group: 'workers', batch: { max: 3 }, retry: atOnce(2) }
+    const options = { group: 'workers', batch: { max: 3 }, retry: after(2, 20) }
     await bus.subscribeBatch('jobs', options, batch =>
       batch.map(({ event: { id } }) => {
         starts.set(id, (starts.get(id) ?? 0) + 1)

@@ -4,7 +4,7 @@ import type { ConformanceCase } from '../../model/case.ts'
 import { deadLettered, settled } from '../support/dead.ts'
 import { item } from '../support/items.ts'
 import { OrderPlaced } from '../support/orders.ts'
-import { after, atOnce } from '../support/retries.ts'
+import { after } from '../support/retries.ts'
 import { attributesOf } from '../support/same-event.ts'
 import { failing, witness } from '../support/witness.ts'
 
@@ -24,7 +24,7 @@ const trace: ConformanceCase = {
     const seen = witness(t, () => {
       if (++starts <= 2) throw new Error('for now')
     })
-    await bus.subscribe('jobs', { group: 'workers', retry: atOnce(2) }, seen.handle)
+    await bus.subscribe('jobs', { group: 'workers', retry: after(2, 20) }, seen.handle)
     await bus.publish('jobs', item('traced', { ...TRACE, correlationid: 'c' }))
     const [letter] = await deadLettered(t, bus, 'jobs', 'workers')
     await t.within(bus.deadLetters('jobs', 'workers').redrive(), 'the redrive')
@@ -89,7 +89,7 @@ const throwing: ConformanceCase = {
       },
     })
     const seen = failing(t, 1)
-    await bus.subscribe('jobs', { group: 'workers', retry: atOnce(2) }, seen.handle)
+    await bus.subscribe('jobs', { group: 'workers', retry: after(2, 20) }, seen.handle)
     await bus.publish('jobs', item('one'))
     await bus.publish('jobs', item('two'))
     await t.until(() => seen.starts('one') === 2 && seen.starts('two') === 2, 'both events to be handled')

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
+import { isBusError } from '@busbar/core'
 import type { CaseContext, ConformanceCase } from '../../model/case.ts'
 import { answer, Quote } from '../requests/quote.ts'
 import { gate } from '../support/gate.ts'
 import { ids, item, publishItems } from '../support/items.ts'
 import { emptied } from '../support/quiet.ts'
-import { atOnce } from '../support/retries.ts'
+import { after } from '../support/retries.ts'
 import { witness } from '../support/witness.ts'
 
 /** Every kind of receiver on one client, the link broken and healed, and then everything must work again. */
@@ -119,6 +120,45 @@ const runningHandler: ConformanceCase = {
   },
 }
 
+const takenOver: ConformanceCase = {
+  id: 'reconnect.taken-over@1',
+  title:
+    'A handler whose event was given to another while its link was broken is told, and what it settles counts no more',
+  requires: ['subscribe.group'],
+  faults: ['cut', 'heal'],
+  covers: [23, 42],
+  run: async t => {
+    const victim = await t.bus({ client: 'victim' })
+    const heir = await t.bus({ client: 'heir' })
+    const busy = gate()
+    let reason: unknown
+    const cutOff = witness(t, async ({ signal }) => {
+      signal.addEventListener('abort', () => {
+        reason = signal.reason
+      })
+      await busy.passed()
+    })
+    const options = { group: 'workers', lease: 2_000 }
+    const subscription = await victim.subscribe('jobs', options, cutOff.handle)
+    await victim.publish('jobs', item('contested'))
+    await t.until(() => cutOff.deliveries.length === 1, 'the handler to run')
+    await t.faults.cut('victim')
+    const seen = witness(t)
+    await heir.subscribe('jobs', options, seen.handle)
+    await t.until(() => seen.starts('contested') === 1, 'another to get it')
+    await t.faults.heal('victim')
+    await t.until(() => reason !== undefined, 'the handler to be told', 60_000)
+    busy.open()
+    await t.until(() => subscription.stats.held === 0, 'the late settlement to be over')
+    await emptied(t, heir, 'jobs', 'workers')
+
+    assert.ok(isBusError(reason, 'LEASE_LOST'), `it was told ${String(reason)}`)
+    assert.equal(subscription.stats.lost, 1)
+    assert.equal(seen.deliveries.length, 1)
+    assert.deepEqual(await heir.deadLetters('jobs', 'workers').list(), [])
+  },
+}
+
 const crashed: ConformanceCase = {
   id: 'reconnect.killed@1',
   title:
@@ -130,7 +170,7 @@ const crashed: ConformanceCase = {
     const publisher = await t.bus({ client: 'publisher' })
     const victim = await t.bus({ client: 'victim' })
     const stuck = witness(t, () => new Promise(() => {}))
-    const options = { group: 'workers', concurrency: 2, prefetch: 10, lease: 2_000, retry: atOnce(3) }
+    const options = { group: 'workers', concurrency: 2, prefetch: 10, lease: 2_000, retry: after(3, 20) }
     await victim.subscribe('jobs', options, stuck.handle)
     const names = ids('job', 15)
     await publishItems(publisher, 'jobs', names)
@@ -174,4 +214,13 @@ const failingHandler: ConformanceCase = {
   },
 }
 
-export const consumingCases = [cut, channel, restarted, truthful, runningHandler, crashed, failingHandler]
+export const consumingCases = [
+  cut,
+  channel,
+  restarted,
+  truthful,
+  runningHandler,
+  takenOver,
+  crashed,
+  failingHandler,
+]

@@ -37,7 +37,8 @@ const timesOut: ConformanceCase = {
 
 const lateReply: ConformanceCase = {
   id: 'requests.late-reply@1',
-  title: 'An answer to a request that its caller has given up is dropped and counted, and answers no other request',
+  title:
+    'An answer to a request that its caller has given up is dropped and counted, and answers no other request',
   requires: ['request.reply'],
   covers: [55],
   run: async t => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { RetryAfter, type RetryPolicyInput } from '@busbar/core'
+import { systemClock } from '@busbar/core/time'
 import type { ConformanceCase } from '../../model/case.ts'
 import { deadLettered, settled } from '../support/dead.ts'
 import { ids, item, publishItems } from '../support/items.ts'
@@ -171,4 +172,35 @@ const pastIsNow: ConformanceCase = {
   },
 }
 
-export const delayCases = [backoffWaits, retryAfter, doesNotBlock, maxElapsed, delayed, pastIsNow]
+/** Above every cap that a broker is known to have (SQS: 15 minutes). */
+const LONG = 25 * 60_000
+
+const longDelay: ConformanceCase = {
+  id: 'retry.long-delay@1',
+  title: 'A delay longer than the broker’s own limit is kept all the same, for publishes and for retries',
+  requires: ['subscribe.group', 'publish.delay', 'retry.durable'],
+  covers: [61],
+  run: async t => {
+    const bus = await t.bus()
+    const seen = witness(t, d => {
+      if (d.event.id === 'retried' && d.attempt === 1) throw new RetryAfter(LONG)
+    })
+    await bus.subscribe('jobs', { group: 'g' }, seen.handle)
+    const began = t.clock.now()
+    await bus.publish('jobs', item('delayed'), { delay: LONG })
+    await bus.publish('jobs', item('retried'))
+    await t.until(() => seen.starts('retried') === 1, 'the first attempt')
+    if (t.clock === systemClock) {
+      // Nobody waits that long in real time: that it does not come at once is all that can be seen.
+      await t.pass(3_000)
+      assert.deepEqual(seen.ids, ['retried'])
+      return
+    }
+    await t.until(() => seen.deliveries.length === 3, 'the delayed event and the retry', 2 * LONG)
+    for (const at of seen.times.slice(1)) {
+      assert.ok(at - began >= LONG, `due after 25 minutes, handled after ${(at - began) / 60_000}`)
+    }
+  },
+}
+
+export const delayCases = [backoffWaits, retryAfter, doesNotBlock, maxElapsed, delayed, pastIsNow, longDelay]

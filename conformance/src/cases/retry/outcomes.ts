@@ -3,7 +3,7 @@ import { Reject, type RetryPolicyInput } from '@busbar/core'
 import type { ConformanceCase } from '../../model/case.ts'
 import { deadLettered, settled } from '../support/dead.ts'
 import { item, sorted } from '../support/items.ts'
-import { after, atOnce } from '../support/retries.ts'
+import { after } from '../support/retries.ts'
 import { failing, witness } from '../support/witness.ts'
 
 const attempts: ConformanceCase = {
@@ -15,7 +15,7 @@ const attempts: ConformanceCase = {
   run: async (t, { count }) => {
     const bus = await t.bus()
     const seen = failing(t, Number.POSITIVE_INFINITY)
-    await bus.subscribe('jobs', { group: 'workers', retry: atOnce(count as number) }, seen.handle)
+    await bus.subscribe('jobs', { group: 'workers', retry: after(count as number, 20) }, seen.handle)
     await bus.publish('jobs', item('doomed'))
     const letters = await deadLettered(t, bus, 'jobs', 'workers')
     await bus.publish('jobs', item('doomed-too'))

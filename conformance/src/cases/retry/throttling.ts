@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { ConformanceCase } from '../../model/case.ts'
 import { settled } from '../support/dead.ts'
 import { ids, item, publishItems } from '../support/items.ts'
-import { atOnce } from '../support/retries.ts'
+import { after } from '../support/retries.ts'
 import { failing, witness } from '../support/witness.ts'
 
 const budget: ConformanceCase = {
@@ -14,7 +14,7 @@ const budget: ConformanceCase = {
     const bus = await t.bus()
     const names = ids('job', 12)
     const seen = failing(t, 1)
-    const retry = { ...atOnce(3), budget: { ratio: 0.001, minPerSecond: 10, burst: 2 } }
+    const retry = { ...after(3, 1), budget: { ratio: 0.001, minPerSecond: 10, burst: 2 } }
     await bus.subscribe('jobs', { group: 'workers', concurrency: 1, retry }, seen.handle)
     const began = t.clock.now()
     await publishItems(bus, 'jobs', names)

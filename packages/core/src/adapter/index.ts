@@ -12,6 +12,7 @@ export {
 export * from './adapter.ts'
 export * from './broker.ts'
 export * from './capabilities.ts'
+export * from './credentials.ts'
 export * from './dead-letters.ts'
 export * from './envelope.ts'
 export * from './subscription.ts'

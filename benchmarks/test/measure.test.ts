@@ -1,0 +1,33 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { expect, test } from 'vitest'
+import { measure } from '../src/measure.ts'
+
+test('counts the bytes of a round across collections, and its time', async () => {
+  setFlagsFromString('--expose-gc')
+  globalThis.gc = runInNewContext('gc') as typeof globalThis.gc
+  let kept: unknown[] = []
+  let ended = 0
+  const figure = await measure(
+    {
+      group: 'test',
+      name: 'arrays',
+      events: 20_000,
+      prepare: () => ({
+        run() {
+          // 100 doubles or small integers: at least 400 bytes each, 8 MB in all, several young collections.
+          for (let i = 0; i < 20_000; i++) kept[i % 10] = new Array(100).fill(i)
+        },
+        end: () => void ended++,
+      }),
+    },
+    3,
+  )
+  kept = []
+  expect(figure.bytes).toBeGreaterThan(400)
+  expect(figure.bytes).toBeLessThan(2_000)
+  expect(figure.microseconds).toBeGreaterThan(0)
+  expect(figure.best).toBeLessThanOrEqual(figure.microseconds)
+  // Three to warm up, three timed, one for the bytes.
+  expect(ended).toBe(7)
+})
