@@ -2,7 +2,7 @@ import { cpus } from 'node:os'
 import { OURS, SDK } from './core/codec.ts'
 import type { Figure } from './measure.ts'
 
-/** How many times faster than the SDK, for each thing that both were measured at. */
+/** How many times as fast as the SDK by processor time, for each thing that both were measured at. */
 export interface Ratio {
   readonly group: string
   readonly timesFaster: number
@@ -22,9 +22,7 @@ export function report(scenario: string, rounds: number, figures: readonly Figur
     .filter(figure => figure.name === OURS)
     .flatMap(ours => {
       const theirs = figures.find(figure => figure.group === ours.group && figure.name === SDK)
-      return theirs === undefined
-        ? []
-        : [{ group: ours.group, timesFaster: theirs.microseconds / ours.microseconds }]
+      return theirs === undefined ? [] : [{ group: ours.group, timesFaster: theirs.cpu / ours.cpu }]
     })
   return { scenario, node: process.version, cpu: cpus()[0]?.model ?? 'unknown', rounds, figures, ratios }
 }

@@ -1,6 +1,6 @@
 export { allCases } from './cases/index.ts'
-export { BEHAVIOURS } from './coverage/behaviours.ts'
-export { LEFT_OUT, type LeftOut } from './coverage/left-out.ts'
+export { BEHAVIOURS } from './behaviours/behaviours.ts'
+export { LEFT_OUT, type LeftOut } from './behaviours/left-out.ts'
 export { memoryHarness } from './harness/memory.ts'
 export * from './model/case.ts'
 export * from './model/faults.ts'

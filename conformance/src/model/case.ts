@@ -14,7 +14,7 @@ export interface ConformanceCase {
   readonly requires: readonly CapabilityId[]
   /** Fault injectors it needs. Where the harness has none, the case is reported `not-proven`. */
   readonly faults?: readonly FaultId[]
-  /** Numbers in `coverage/behaviours.ts` (the list of behaviours, 1 to 135) that it proves, in whole or in part. */
+  /** Numbers in `behaviours/behaviours.ts` (the list of behaviours, 1 to 135) that it proves, in whole or in part. */
   readonly covers?: readonly number[]
   /** Needs an independent client on the wire; without one, `not-proven`. */
   readonly raw?: true

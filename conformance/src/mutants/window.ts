@@ -1,6 +1,8 @@
 import type { Mutant } from '../model/mutant.ts'
 import { alterSubscriptions, type Sides } from '../wrap/subscription.ts'
 
+const UNLIMITED = 100_000
+
 /** Changes what window the adapter hears of. */
 const windows =
   (change: (sides: Sides) => (size: number) => number | undefined): NonNullable<Mutant['adapter']> =>
@@ -8,6 +10,8 @@ const windows =
     alterSubscriptions(adapter, sides => {
       const next = change(sides)
       return {
+        // An adapter that forgets its window forgets the largest it could have, too.
+        spec: { ...sides.spec, maxWindow: UNLIMITED },
         subscription: {
           window(size) {
             const changed = next(size)
@@ -22,7 +26,7 @@ export const windowMutants: readonly Mutant[] = [
     id: 'window-ignored',
     bug: 'a subscription is handed whatever there is',
     seen: 'dapr/components-contrib#4599',
-    adapter: windows(() => size => (size === 0 ? 0 : 100_000)),
+    adapter: windows(() => size => (size === 0 ? 0 : UNLIMITED)),
   },
   {
     id: 'window-off-by-one',
@@ -48,12 +52,12 @@ export const windowMutants: readonly Mutant[] = [
   },
   {
     id: 'window-raising-ignored',
-    bug: 'a higher limit has no effect',
+    bug: 'a limit that was lowered cannot be raised again',
     adapter: windows(() => {
-      let first = 0
+      let smallest = Number.POSITIVE_INFINITY
       return size => {
-        first ||= size
-        return Math.min(size, first)
+        if (size > 0) smallest = Math.min(smallest, size)
+        return Math.min(size, smallest)
       }
     }),
   },
@@ -111,12 +115,12 @@ export const windowMutants: readonly Mutant[] = [
       alterSubscriptions(adapter, sides => {
         let broken = false
         return {
-          subscription: { window: size => sides.subscription.window(broken && size > 0 ? 100_000 : size) },
+          subscription: { window: size => sides.subscription.window(broken && size > 0 ? UNLIMITED : size) },
           sink: {
             state(state, cause) {
               sides.sink.state(state, cause)
               if (state === 'reconnecting') broken = true
-              else if (broken) sides.subscription.window(100_000)
+              else if (broken) sides.subscription.window(UNLIMITED)
             },
           },
         }

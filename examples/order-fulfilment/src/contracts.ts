@@ -36,7 +36,7 @@ export const Quote = request('com.example.pricing.quote', {
   input: z.object({ items: z.array(item) }),
   output: z.object({ cents: z.int().nonnegative() }),
   errors: { UNKNOWN_SKU: z.object({ sku: z.string() }) },
-  timeout: 10_000,
+  timeout: 3_000,
 })
 
 export const OrderPriced = event('com.example.orders.order.priced', {

@@ -49,7 +49,7 @@ export function verdict(ledger: Ledger): readonly Finding[] {
     name => `${name} misses ${ledger.accounts[name].missing}`,
   )
   const effects = EFFECTS.map(effect => ({ effect, ...ledger.effects(effect) }))
-  const doubled = effects.filter(effect => effect.doubled > 0).map(e => `${e.effect}: ${e.doubled} orders`)
+  const doubled = effects.filter(effect => effect.doubled > 0).map(e => `${e.effect} of ${e.doubled} orders`)
   const dead = ledger.dead === 0 ? '' : `, or is one of the ${ledger.dead} in a dead-letter queue`
   return [
     missing.length === 0

@@ -58,7 +58,8 @@ const placed = (id: string, data: object = {}) =>
   })
 
 describe('the shipped file', () => {
-  it('ends with every event accounted for, and the same numbers each time', async () => {
+  // Longer than the demo waits for a lost event, so that a failure shows its table.
+  it('ends with every event accounted for, and the same numbers each time', { timeout: 90_000 }, async () => {
     const { code, out, err, row } = await demo([SHIPPED, '--rate', '1000'])
     expect(err).toBe('')
     // published, handled, retried, dead, redriven, repeats

@@ -35,7 +35,7 @@ describe('the verdict', () => {
   it('finds an effect that happened twice', () => {
     const ledger = new Ledger()
     for (const order of ['a', 'b', 'b']) ledger.happened('charge', order)
-    expect(failures(ledger)).toEqual(['effects are doubled: charge: 1 orders'])
+    expect(failures(ledger)).toEqual(['effects are doubled: charge of 1 orders'])
   })
 
   it('finds events of one order in the wrong order, but not one that was redriven', () => {

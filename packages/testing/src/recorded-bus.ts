@@ -46,7 +46,7 @@ function recordedStream(stream: EventStream<Manual | readonly Manual[]>, onHandl
 function recordedDelivery(delivery: Manual, onHandled: OnHandled): Manual {
   let settled = false
   const settling =
-    <A extends readonly unknown[]>(settle: (...args: A) => Promise<void>, handled: boolean) =>
+    <A extends unknown[]>(settle: (...args: A) => Promise<void>, handled: boolean) =>
     async (...args: A) => {
       const first = !settled
       settled = true

@@ -18,6 +18,7 @@ export class MemoryDelivery implements Delivery {
   readonly redeliveries: number
   readonly lane: string
   readonly notBefore?: number
+  readonly sequence: number
   readonly position?: string
   readonly replyTo?: ReplyAddress
   readonly requestId?: string
@@ -37,6 +38,7 @@ export class MemoryDelivery implements Delivery {
     const { attributes, body, headers, meta } = message.envelope
     this.topic = topic
     this.lane = message.lane
+    this.sequence = message.sequence
     // The body is a copy: a handler's changes must not reach other groups, nor the next attempt.
     this.envelope = {
       attributes,

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import type { BusSubscription } from '@busbar/core'
+import type { BusSubscription, TypedDelivery } from '@busbar/core'
 import type { CaseContext, ConformanceCase } from '../../model/case.ts'
 import { deadLettered } from '../support/dead.ts'
-import { aborted } from '../support/gate.ts'
+import { gate } from '../support/gate.ts'
 import { ids, item, publishItems } from '../support/items.ts'
 import { quiet } from '../support/quiet.ts'
 import { type Recorder, recorder } from '../support/recorder.ts'
@@ -11,23 +11,43 @@ import { after, atOnce, Failure } from '../support/retries.ts'
 interface Victim {
   readonly recorder: Recorder
   readonly subscription: BusSubscription
+  crash(): Promise<void>
 }
 
-/** A member that is to crash: its handlers never end, or do what `react` says. */
+/** @param hold keeps the handler at it until its member crashes, or is told to stop. */
+type React = (delivery: TypedDelivery, hold: () => Promise<never>) => Promise<void>
+
+/** A member that is to crash. Its handlers never end before that, or do what `react` says. */
 async function victim(
   t: CaseContext,
   client: string,
   options: object,
-  react?: Recorder['handler'],
+  react: React = (_, hold) => hold(),
 ): Promise<Victim> {
   const bus = await t.bus({ client })
-  const seen = recorder(react ?? (d => aborted(d.signal)))
+  const crashed = gate()
+  const seen = recorder(delivery =>
+    react(delivery, async () => {
+      await crashed.passed(delivery.signal)
+      throw new Failure('the process of this handler is gone')
+    }),
+  )
   const subscription = await bus.subscribe(
     'orders',
     { group: 'billing', lease: 2_000, prefetch: 12, concurrency: 4, ...options },
     seen.handler,
   )
-  return { recorder: seen, subscription }
+  return {
+    recorder: seen,
+    subscription,
+    async crash() {
+      await t.faults.crash(client)
+      // A real crash takes the handlers and the suspects in waiting along. Here they share a process with the next
+      // member, and its suspects wait for theirs: what is left of the dead bus ends, and reaches nobody.
+      crashed.open()
+      await t.within(Promise.allSettled([bus.close()]), 'the dead bus to let go of the process')
+    },
+  }
 }
 
 /** Makes the group, so that it gets what is published next. */
@@ -56,10 +76,11 @@ const neighboursSurvive: ConformanceCase = {
     // The first two crashes happen while all events are held, so that all of them are charged by the broker.
     for (let crash = 0; dead === 0 && crash < 12; crash++) {
       const client = `victim-${crash}`
-      const { recorder: seen, subscription } = await victim(t, client, { retry: atOnce(3) }, async d => {
-        if (d.event.id === 'killer' || crash < 2) await aborted(d.signal)
+      const member = await victim(t, client, { retry: atOnce(3) }, async (d, hold) => {
+        if (d.event.id === 'killer' || crash < 2) await hold()
         handled.add(d.event.id)
       })
+      const { recorder: seen, subscription } = member
       if (crash < 2) await t.until(() => subscription.stats.held === 10, 'all events to be held')
       await t.until(
         () =>
@@ -67,7 +88,7 @@ const neighboursSurvive: ConformanceCase = {
         'the killer to start, or to be dead-lettered',
       )
       dead = subscription.stats.deadLettered
-      if (dead === 0) await t.faults.crash(client)
+      if (dead === 0) await member.crash()
     }
     await t.until(() => handled.size === innocent.length, 'every innocent event to be handled')
     const letters = await deadLettered(t, observer, 'orders', 'billing')
@@ -91,9 +112,9 @@ const suspectFails: ConformanceCase = {
     await observer.publish('orders', item('a'))
     const retry = atOnce(2)
     for (const client of ids('victim', 2)) {
-      const { recorder: seen } = await victim(t, client, { retry })
-      await t.until(() => seen.running === 1, 'the event to be held')
-      await t.faults.crash(client)
+      const member = await victim(t, client, { retry })
+      await t.until(() => member.recorder.running === 1, 'the event to be held')
+      await member.crash()
     }
     const last = await victim(t, 'last', { retry }, async () => {
       throw new Failure('on its own too')
@@ -122,9 +143,9 @@ const suspectsRunAlone: ConformanceCase = {
     await publishItems(observer, 'orders', names)
     const retry = atOnce(2)
     for (const client of ids('victim', 2)) {
-      const { subscription } = await victim(t, client, { retry })
-      await t.until(() => subscription.stats.held === names.length, 'all events to be held')
-      await t.faults.crash(client)
+      const member = await victim(t, client, { retry })
+      await t.until(() => member.subscription.stats.held === names.length, 'all events to be held')
+      await member.crash()
     }
     const last = await victim(t, 'last', { retry }, async d => {
       await new Promise<void>(resolve => void t.clock.setTimer(20, resolve))
@@ -151,9 +172,14 @@ const brokerCountIsNoVerdict: ConformanceCase = {
     const names = ids('order', 4)
     await publishItems(observer, 'orders', names)
     let steady = false
-    const member = await victim(t, 'member', { retry: atOnce(2), prefetch: 4, concurrency: 4 }, async d => {
-      if (!steady) await aborted(d.signal)
-    })
+    const member = await victim(
+      t,
+      'member',
+      { retry: atOnce(2), prefetch: 4, concurrency: 4 },
+      async (_, hold) => {
+        if (!steady) await hold()
+      },
+    )
     for (const last of [false, true]) {
       await t.until(() => member.recorder.running === names.length, 'all events to be running')
       await t.faults.cut('member')
@@ -181,7 +207,7 @@ const failuresAndCrashes: ConformanceCase = {
       throw new Failure('here')
     })
     await t.until(() => failing.subscription.stats.retried === 3, 'three recorded failures')
-    await t.faults.crash('first')
+    await failing.crash()
     const last = await victim(t, 'last', { retry }, async () => {
       throw new Failure('there')
     })

@@ -62,7 +62,7 @@ const restarted: ConformanceCase = {
   title: 'After a restart of the broker groups, broadcasts and responders come back by themselves',
   requires: ['subscribe.group', 'subscribe.broadcast', 'request.reply'],
   faults: ['restart-broker'],
-  covers: [105, 107],
+  covers: [105],
   run: t => comesBack(t, () => t.within(t.faults.restartBroker(), 'the restart')),
 }
 

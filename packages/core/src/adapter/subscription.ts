@@ -42,6 +42,12 @@ export interface Delivery {
    * never started it, and releases: a reason for suspicion, never a verdict.
    */
   readonly redeliveries: number
+  /**
+   * Its place in publish order among those of its lane, the same each time it is delivered: an offset, a stream sequence. On
+   * ordered subscriptions core sorts by it, because what comes again may arrive behind its successors; without it, arrival
+   * counts.
+   */
+  readonly sequence?: number
   /** The unit of assignment: partition, queue or stream. */
   readonly lane: string
   /** Milliseconds since the epoch; not to be handled before (a broker that returned it early is corrected by core). */

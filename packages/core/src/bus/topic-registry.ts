@@ -12,9 +12,17 @@ export class TopicState {
   /** Publishes that wait for something; while there are any, later ones of an ordered topic queue behind them. */
   #waiting = 0
   #tail: Promise<unknown> = Promise.resolve()
+  readonly #same = new WeakSet<Topic>()
 
   constructor(topic: Topic) {
     this.topic = topic
+  }
+
+  /** @throws BusError TOPIC_CONFLICT unless another value declares the same; each value is compared once. */
+  accept(topic: Topic): void {
+    if (topic === this.topic || this.#same.has(topic)) return
+    assertSame(this.topic, topic)
+    this.#same.add(topic)
   }
 
   /** Provisions once; again after a failure. */
@@ -36,29 +44,23 @@ export class TopicState {
     return this.#waiting > 0
   }
 
-  /** Runs `next` when `before` has resolved; on an ordered topic in the order of the calls. */
-  after<T>(before: Promise<unknown>, next: () => Promise<T>): Promise<T> {
-    if (!this.topic.ordered) return before.then(next)
+  /**
+   * Runs `next` when `before` has resolved; on an ordered topic in the order of the calls, each one's turn lasting until it
+   * has called `onQueued`, or has failed.
+   */
+  after<T>(before: Promise<unknown>, next: (onQueued: () => void) => Promise<T>): Promise<T> {
+    if (!this.topic.ordered) return before.then(() => next(() => {}))
     this.#waiting++
     // Its failure is taken up when its turn comes.
     before.catch(() => {})
-    const turn = this.#tail.then(
-      () => before,
-      () => before,
-    )
-    // `next` enqueues synchronously: its confirmation is not waited for by the next one's turn.
-    const result = turn.then(() => {
-      this.#waiting--
-      return { confirmation: next() }
-    })
-    this.#tail = result.then(
-      () => {},
-      () => {},
-    )
-    turn.catch(() => {
+    const turn = Promise.withResolvers<void>()
+    const result = this.#tail.then(() => before).then(() => next(turn.resolve))
+    const over = () => turn.resolve()
+    result.then(over, over)
+    this.#tail = turn.promise.then(() => {
       this.#waiting--
     })
-    return result.then(({ confirmation }) => confirmation)
+    return result
   }
 }
 
@@ -82,7 +84,7 @@ export class TopicRegistry {
     const name = typeof topic === 'string' ? topic : topic.name
     const known = this.#topics.get(name)
     if (known !== undefined) {
-      if (typeof topic !== 'string' && topic !== known.topic) assertSame(known.topic, topic)
+      if (typeof topic !== 'string') known.accept(topic)
       return known
     }
     const state = new TopicState(typeof topic === 'string' ? declareTopic(topic) : topic)

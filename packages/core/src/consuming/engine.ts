@@ -309,7 +309,7 @@ export class Engine implements Sink {
 
   #changed(): void {
     this.#runner.pump()
-    for (const wake of this.#changeWaiters.splice(0)) wake()
+    if (this.#changeWaiters.length > 0) for (const wake of this.#changeWaiters.splice(0)) wake()
   }
 
   #assertOpen(): void {

@@ -57,9 +57,7 @@ export class EventProcessor implements Processor {
     }
     let result: unknown
     try {
-      result = runHandling({ attributes: PreparedDelivery.attributesOf(prepared) }, () =>
-        this.#call(prepared),
-      )
+      result = runHandling(prepared, this.#call, prepared)
     } catch (error) {
       settle(held, this.#preparation.failed(held, error))
       return

@@ -78,6 +78,8 @@ export class StreamProcessor implements Processor {
   readonly batchWait: number
   readonly #preparation: Preparation
   readonly #readers: ((result: Batch | undefined) => void)[] = []
+  /** Ends the wait for deliveries whose reader has gone. */
+  readonly #abandon = Promise.withResolvers<void>()
   #ended = false
 
   constructor(preparation: Preparation, batch: { readonly max: number; readonly wait: number }) {
@@ -103,6 +105,7 @@ export class StreamProcessor implements Processor {
 
   end(): void {
     this.#ended = true
+    this.#abandon.resolve()
     for (const reader of this.#readers.splice(0)) reader(undefined)
   }
 
@@ -135,7 +138,8 @@ export class StreamProcessor implements Processor {
       // Nothing in it for a reader: it goes on waiting, first in line.
       this.#readers.unshift(reader)
     } else reader(deliveries)
-    await Promise.all(settled)
+    // What a closed stream's reader never settles must not be waited for: it would hold up the process's suspects for ever.
+    await Promise.race([Promise.all(settled), this.#abandon.promise])
   }
 }
 

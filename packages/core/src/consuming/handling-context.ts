@@ -8,6 +8,7 @@ export interface HandlingContext {
 const storage = new AsyncLocalStorage<HandlingContext>()
 
 /** Runs a handler so that what it publishes, however deep in its calls, knows the event it came from. */
-export const runHandling = <T>(context: HandlingContext, run: () => T): T => storage.run(context, run)
+export const runHandling = <A, T>(context: HandlingContext, run: (argument: A) => T, argument: A): T =>
+  storage.run(context, run, argument)
 
 export const currentHandling = (): HandlingContext | undefined => storage.getStore()

@@ -21,7 +21,7 @@ export class Held {
   startedAt = 0
   /** Attempts that failed in this process without leaving it (broadcast subscriptions retry in memory). */
   localFailures = 0
-  /** Retried or released by its own verdict: those of its key must not pass it while it is on its way back. */
+  /** On its way back to the broker: those of its key that arrive meanwhile must not pass it, and go back when it has. */
   comesBack = false
   /** Handled alone, its start recorded: see `SuspectGate`. */
   suspect = false

@@ -4,6 +4,8 @@ import type { Clock, Timer } from '../time/clock.ts'
 import { Held } from './held.ts'
 import { KeyLanes } from './key-lanes.ts'
 
+const UNORDERED: ReturnType<KeyLanes['add']> = { first: true }
+
 /** The deliveries in core's hands: all of them, those that may start, and those that wait for time or for their key. */
 export class Holding {
   readonly all = new Map<Delivery, Held>()
@@ -28,7 +30,8 @@ export class Holding {
   take(delivery: Delivery, now: number): void {
     const held = new Held(delivery, now)
     this.all.set(delivery, held)
-    const first = this.#lanes?.add(held) ?? true
+    const { first, displaced } = this.#lanes?.add(held) ?? UNORDERED
+    if (displaced?.state === 'waiting') this.#ready.remove(displaced)
     if (delivery.notBefore !== undefined && delivery.notBefore > now)
       this.delay(held, delivery.notBefore - now)
     else if (first) this.#ready.push(held)

@@ -32,6 +32,11 @@ export class PreparedDelivery implements TypedDelivery {
     this.#attempt = held.attempt
   }
 
+  /** For what a handler's publishes inherit. */
+  get attributes(): Readonly<Record<string, string>> {
+    return this.#envelope.attributes
+  }
+
   get topic(): string {
     return this.#held.delivery.topic
   }
@@ -79,11 +84,6 @@ export class PreparedDelivery implements TypedDelivery {
       if (data !== undefined) this.#event.data = data
     }
     return this.#event
-  }
-
-  /** The envelope, for what a handler's publishes inherit. */
-  static attributesOf(delivery: PreparedDelivery): Readonly<Record<string, string>> {
-    return delivery.#envelope.attributes
   }
 
   /** The same delivery as an instance of a subclass. */

@@ -82,11 +82,16 @@ export class Settlements {
     const held = this.#o.holding.all.get(settlement.delivery)
     if (held === undefined) return
     if (result.status === 'failed') {
-      if (!held.lost) this.#o.settler.failed(settlement, result)
+      if (held.lost) return
+      // Until it succeeds, those behind it may come again before it does: they go back once more when it has.
+      if (settlement.kind === 'retry' || settlement.kind === 'release') held.comesBack = true
+      this.#o.settler.failed(settlement, result)
     } else if (result.status === 'lost') this.lose([held])
     else {
       // Those of its key that arrived while it was on its way back go back too, behind it.
-      if (held.comesBack) this.#releaseFollowers(held)
+      // By sequence this moves up the key and ends; by arrival alone it could go round for ever, so there only the first does it.
+      const goesBack = settlement.kind === 'retry' || settlement.kind === 'release'
+      if (goesBack && (held.comesBack || held.delivery.sequence !== undefined)) this.#releaseFollowers(held)
       this.#forget(held)
     }
   }

@@ -31,6 +31,15 @@ export interface PublisherOptions {
   readonly guard: <T>(where: string, run: () => T) => T | undefined
 }
 
+/** A publish as it was called. */
+interface Draft {
+  readonly state: TopicState
+  readonly options: PublishOptions
+  /** Undefined: `payload` is a whole event. */
+  readonly contract: AnyEventContract | undefined
+  readonly payload: unknown
+}
+
 const NO_OPTIONS: PublishOptions = Object.freeze({})
 
 /** From what a caller passes to a message in the publish queue. Stays synchronous as long as nothing has to be waited for. */
@@ -51,27 +60,17 @@ export class Publisher {
   ): Promise<PublishReceipt> {
     const state = this.#o.topics.register(contract.topic)
     if (options !== NO_OPTIONS) checkOptions('publish options', options, publishOptionsSpec)
-    const send = () => {
-      const key = options.key ?? (contract.key === undefined ? undefined : keyFrom(contract, data))
-      return this.#dispatch(
-        state,
-        this.#o.builder.build(contract, data, key, options.attributes),
-        key,
-        options,
-        true,
-      )
-    }
-    if (contract.data === undefined) return this.#inTurn(state, undefined, send)
+    const draft: Draft = { state, options, contract, payload: data }
+    if (contract.data === undefined) return this.#inTurn(draft, undefined)
     const validation = validate(contract.data, data)
     if (validation instanceof Promise) {
       return this.#inTurn(
-        state,
+        draft,
         validation.then(result => assertValid(contract, result)),
-        send,
       )
     }
     assertValid(contract, validation)
-    return this.#inTurn(state, undefined, send)
+    return this.#inTurn(draft, undefined)
   }
 
   publishEvent(
@@ -85,27 +84,10 @@ export class Publisher {
       throw new BusError(
         'INVALID_OPTIONS',
         'publish options: attributes: cannot be set on an event that is passed whole',
-        {
-          field: 'attributes',
-          remedy: 'set them on the event itself: it goes out as it came',
-        },
+        { field: 'attributes', remedy: 'set them on the event itself: it goes out as it came' },
       )
     }
-    // The key of a whole event is its own partitionkey extension, which stays where it is.
-    const key = options.key ?? (typeof event?.partitionkey === 'string' ? event.partitionkey : undefined)
-    return this.#inTurn(state, undefined, () => this.#dispatch(state, event, key, options, false))
-  }
-
-  /** Waits for what must come first: provisioning, validation, and on ordered topics earlier publishes that wait. */
-  #inTurn(
-    state: TopicState,
-    validation: Promise<unknown> | undefined,
-    send: () => Promise<PublishReceipt>,
-  ): Promise<PublishReceipt> {
-    const provisioning = this.#o.topics.ensure(state)
-    if (provisioning === undefined && validation === undefined && !(state.topic.ordered && state.queued))
-      return send()
-    return this.#track(state.after(Promise.all([provisioning, validation]), send))
+    return this.#inTurn({ state, options, contract: undefined, payload: event }, undefined)
   }
 
   /** Resolves when the publishes that wait for something now have settled. */
@@ -118,6 +100,21 @@ export class Publisher {
     return this.#preparing.size
   }
 
+  /**
+   * Waits for what must come first: provisioning, validation, and on ordered topics earlier publishes that wait. There a
+   * publish with middleware takes its turn too, since middleware may take its time.
+   */
+  #inTurn(draft: Draft, validation: Promise<unknown> | undefined): Promise<PublishReceipt> {
+    const { state } = draft
+    const provisioning = this.#o.topics.ensure(state)
+    const unordered = !state.topic.ordered || (!state.queued && this.#o.middleware.length === 0)
+    if (provisioning === undefined && validation === undefined && unordered)
+      return this.#start(draft, undefined)
+    return this.#track(
+      state.after(Promise.all([provisioning, validation]), onQueued => this.#start(draft, onQueued)),
+    )
+  }
+
   #track(publish: Promise<PublishReceipt>): Promise<PublishReceipt> {
     this.#preparing.add(publish)
     const done = () => this.#preparing.delete(publish)
@@ -125,54 +122,71 @@ export class Publisher {
     return publish
   }
 
-  #dispatch(
-    state: TopicState,
-    event: CloudEventInput,
-    key: string | undefined,
-    options: PublishOptions,
-    built: boolean,
-  ): Promise<PublishReceipt> {
-    const { middleware } = this.#o
-    if (middleware.length === 0) return this.#send(state, event, key, options, options.headers, built)
-    const context: PublishContext = {
-      topic: state.topic.name,
-      built,
-      event,
-      headers: [...(options.headers ?? [])].map(([name, value]) => [name, value]),
+  /** @param onQueued called once its place in the order is taken. */
+  #start(draft: Draft, onQueued: (() => void) | undefined): Promise<PublishReceipt> {
+    const { contract, payload, options } = draft
+    let key: string | undefined
+    let event: CloudEventInput
+    if (contract === undefined) {
+      event = payload as CloudEventInput
+      // The key of a whole event is its own partitionkey extension, which stays where it is.
+      key = options.key ?? (typeof event?.partitionkey === 'string' ? event.partitionkey : undefined)
+    } else {
+      key = options.key ?? (contract.key === undefined ? undefined : keyFrom(contract, payload))
+      event = this.#o.builder.build(contract, payload, key, options.attributes)
     }
-    const run = (i: number): Promise<PublishReceipt> => {
-      const next = middleware[i]
-      if (next === undefined) {
-        if (!built && context.event !== event) {
-          throw new BusError('INVALID_EVENT', 'middleware replaced an event that was passed whole', {
-            field: 'event',
-            remedy: 'change only events whose context says built: true; others go out as they came',
-          })
-        }
-        return this.#send(state, context.event, key, options, context.headers, built)
-      }
-      return next(context, () => run(i + 1))
-    }
-    return this.#track(run(0))
+    if (this.#o.middleware.length > 0)
+      return this.#track(this.#throughMiddleware(draft, event, key, onQueued))
+    const sent = this.#observed(draft, event, key, options.headers)
+    onQueued?.()
+    return sent
   }
 
-  #send(
-    state: TopicState,
+  async #throughMiddleware(
+    draft: Draft,
     event: CloudEventInput,
     key: string | undefined,
-    options: PublishOptions,
-    headers: readonly ForeignHeader[] | undefined,
-    built: boolean,
+    onQueued: (() => void) | undefined,
   ): Promise<PublishReceipt> {
-    const { instrumentation } = this.#o
-    if (instrumentation?.publish === undefined) return this.#enqueue(state, event, key, options, headers)
-    const copy: [string, string | Uint8Array][] = [...(headers ?? [])].map(([name, value]) => [name, value])
-    const ended = this.#o.guard('instrumentation.publish', () =>
-      instrumentation.publish?.({ topic: state.topic.name, built, event, headers: copy }),
-    )
-    const end = (outcome: Ended) => this.#o.guard('instrumentation.publish', () => ended?.(outcome))
+    const { middleware } = this.#o
+    const built = draft.contract !== undefined
+    const context: PublishContext = {
+      topic: draft.state.topic.name,
+      built,
+      event,
+      headers: (draft.options.headers ?? []).map(([name, value]) => [name, value]),
+    }
+    const run = async (i: number): Promise<PublishReceipt> => {
+      const next = middleware[i]
+      if (next !== undefined) return next(context, () => run(i + 1))
+      if (!built && context.event !== event) {
+        throw new BusError('INVALID_EVENT', 'middleware replaced an event that was passed whole', {
+          field: 'event',
+          remedy: 'change only events whose context says built: true; others go out as they came',
+        })
+      }
+      const sent = this.#observed(draft, context.event, key, context.headers)
+      onQueued?.()
+      return sent
+    }
+    return run(0)
+  }
+
+  /** With the instrumentation's hook around it, if there is one. */
+  #observed(
+    draft: Draft,
+    event: CloudEventInput,
+    key: string | undefined,
+    headers: readonly ForeignHeader[] | undefined,
+  ): Promise<PublishReceipt> {
+    const { instrumentation, guard } = this.#o
+    if (instrumentation?.publish === undefined) return this.#enqueue(draft, event, key, headers)
+    const copy: [string, string | Uint8Array][] = (headers ?? []).map(([name, value]) => [name, value])
+    const info = { topic: draft.state.topic.name, built: draft.contract !== undefined, event, headers: copy }
+    const ended = guard('instrumentation.publish', () => instrumentation.publish?.(info))
+    const end = (outcome: Ended) => guard('instrumentation.publish', () => ended?.(outcome))
     try {
-      const sent = this.#enqueue(state, event, key, options, copy)
+      const sent = this.#enqueue(draft, event, key, copy)
       sent.then(
         () => end({ ok: true }),
         error => end({ ok: false, error }),
@@ -185,10 +199,9 @@ export class Publisher {
   }
 
   #enqueue(
-    state: TopicState,
+    { state, options }: Draft,
     event: CloudEventInput,
     key: string | undefined,
-    options: PublishOptions,
     headers: readonly ForeignHeader[] | undefined,
   ): Promise<PublishReceipt> {
     const { topic } = state

@@ -139,7 +139,7 @@ export class ResponderProcessor implements Processor {
           throw new DeclaredFailure(name, failure)
         },
       }
-      const output = await runHandling({ attributes: envelope.attributes }, () => handler(request))
+      const output = await runHandling(envelope, handler, request)
       return await this.#checked('ok', contract.output, output, {})
     } catch (error) {
       if (error instanceof DeclaredFailure) return this.#failure(error)

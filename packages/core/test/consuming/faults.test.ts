@@ -30,7 +30,7 @@ async function storm(ordered: boolean, seed: number) {
   const overlaps: string[] = []
   const member = async (clientName: string): Promise<World> => {
     const world = await memoryWorld({ clientName, clock }, broker)
-    await world.bus.subscribe(
+    const opening = world.bus.subscribe(
       orders,
       { group: 'g', concurrency: 4, retry: { attempts: 1_000, backoff: { kind: 'fixed', delay: 20 } } },
       async ({ event, signal }) => {
@@ -47,6 +47,10 @@ async function storm(ordered: boolean, seed: number) {
         }
       },
     )
+    // The broker's answers take their time too, and that time is virtual.
+    const opened = watch(opening)
+    await clock.advanceUntil(() => opened.state !== 'pending')
+    expect(opened.error).toBe(undefined)
     return world
   }
   const members = [await member('one'), await member('two')]
@@ -56,7 +60,8 @@ async function storm(ordered: boolean, seed: number) {
     ),
   ).flat()
   const seen = () => new Set(handled.map(h => `${h.key}-${h.number}`))
-  await clock.advanceUntil(() => all.every(p => p.state === 'resolved') && seen().size === KEYS.length * EACH)
+  const done = () => all.every(p => p.state === 'resolved') && seen().size === KEYS.length * EACH
+  await clock.advanceUntil(done, 600_000)
   return { handled, overlaps, clock, broker, worlds: [publisher, ...members] }
 }
 
