@@ -118,19 +118,13 @@ export class Runner {
       else if (batch.push(held) > 0 && probing()) break
     }
     this.#batchDue = false
-    if (batch.length > 0) this.#start(batch)
+    if (batch.length > 0) this.#run(batch, false)
   }
 
-  #start(batch: readonly Held[]): void {
-    const { gate, gated } = this.#o
-    if (gated) gate.enter()
-    this.#run(batch, () => {
-      if (gated) gate.leave()
-    })
-  }
-
-  #run(batch: readonly Held[], leave: () => void): void {
-    const { processor, settler, clock } = this.#o
+  /** @param alone whether a suspect runs, with the gate to itself. */
+  #run(batch: readonly Held[], alone: boolean): void {
+    const { processor, settler, clock, gate, gated } = this.#o
+    if (gated && !alone) gate.enter()
     const now = clock.now()
     this.jobs++
     for (const held of batch) {
@@ -142,14 +136,23 @@ export class Runner {
         settler.add({ kind: 'ack', delivery: held.delivery })
       }
     }
-    const ended = () => {
-      this.jobs--
-      leave()
-      this.#o.onEnded()
-    }
     const running = processor.run(batch, this.#onVerdict)
+    const ended = alone ? this.#aloneEnded : this.#ended
     if (running === undefined) ended()
     else running.then(ended)
+  }
+
+  readonly #ended = (): void => {
+    this.jobs--
+    if (this.#o.gated) this.#o.gate.leave()
+    this.#o.onEnded()
+  }
+
+  readonly #aloneEnded = (): void => {
+    this.jobs--
+    this.#suspect = false
+    this.#o.gate.leaveAlone()
+    this.#o.onEnded()
   }
 
   readonly #onVerdict = (held: Held, verdict: Verdict): void => {
@@ -191,7 +194,7 @@ export class Runner {
       () => {
         if (stillWaiting() && limit() > 0) {
           held.suspect = true
-          this.#run([held], leave)
+          this.#run([held], true)
           return
         }
         if (stillWaiting()) settle(held, { kind: 'release' }, false)
