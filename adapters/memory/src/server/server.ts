@@ -6,6 +6,7 @@ import { Budget } from './budget.ts'
 import type { ConsumerQueue } from './consumer-queue.ts'
 import { Faults, type FaultyLink } from './faults.ts'
 import { Namespace } from './namespace.ts'
+import { Presence } from './presence.ts'
 import type { Surroundings } from './surroundings.ts'
 import { Topic } from './topic.ts'
 
@@ -20,6 +21,7 @@ export class Server implements Surroundings {
   /** Topics that go by an address of the user's, whatever the prefix. */
   readonly #addresses = new Map<string, Topic>()
   #clock: Clock
+  readonly #presence = new Presence()
   #sequence = 0
   #touched = new Set<ConsumerQueue>()
 
@@ -34,7 +36,7 @@ export class Server implements Surroundings {
         for (const namespace of this.namespaces.values()) namespace.forgetTransient()
       },
       later: (delay, run) => {
-        if (delay > 0) this.#clock.setTimer(delay, run)
+        if (delay > 0) this.#clock.setTimer(delay, run, { keepAlive: true })
         else queueMicrotask(run)
       },
     })
@@ -51,10 +53,13 @@ export class Server implements Surroundings {
       this.alarms.start(this.#clock)
     }
     this.links.add(link)
+    this.#presence.hold(this.#clock)
   }
 
   leave(link: FaultyLink): void {
-    if (this.links.delete(link) && this.links.size === 0) this.alarms.stop()
+    if (!this.links.delete(link) || this.links.size > 0) return
+    this.alarms.stop()
+    this.#presence.release()
   }
 
   namespace(prefix: string): Namespace {
