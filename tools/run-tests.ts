@@ -29,7 +29,7 @@ const STEPS: readonly Step[] = [
   },
   {
     title: 'mutants: every case kills one, and none survives',
-    script: ['conformance', '--', '--mutants', '--quiet', '--json', 'reports/mutants.json'],
+    script: ['conformance', '--', '--mutants', '--json', 'reports/mutants.json'],
   },
   { title: 'the packed packages', script: ['test:packages'] },
   { title: 'the demo adds up', script: ['demo'] },

@@ -1,6 +1,6 @@
-export { allCases } from './cases/index.ts'
 export { BEHAVIOURS } from './behaviours/behaviours.ts'
 export { LEFT_OUT, type LeftOut } from './behaviours/left-out.ts'
+export { allCases } from './cases/index.ts'
 export { memoryHarness } from './harness/memory.ts'
 export * from './model/case.ts'
 export * from './model/faults.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { Reject, type RetryPolicyInput } from '@busbar/core'
+import { event, Reject, type RetryPolicyInput } from '@busbar/core'
 import type { ConformanceCase } from '../../model/case.ts'
 import { deadLettered, settled } from '../support/dead.ts'
 import { item, sorted } from '../support/items.ts'
@@ -52,6 +52,29 @@ const recovers: ConformanceCase = {
     assert.deepEqual(await bus.deadLetters('jobs', 'workers').list(), [])
     assert.equal(subscription.stats.handled, 2)
     assert.equal(subscription.stats.retried, 4)
+  },
+}
+
+const layers: ConformanceCase = {
+  id: 'retry.layers@1',
+  title:
+    'The bus’s retry policy holds where the group says nothing, the group’s where it does, and a contract’s before both',
+  requires: ['subscribe.group', 'retry.durable', 'dead-letter.store'],
+  covers: [58],
+  run: async t => {
+    const bus = await t.bus({ retry: after(3, 20) })
+    const seen = failing(t, Number.POSITIVE_INFINITY)
+    const Strict = event('com.example.strict', { topic: 'strict', retry: { attempts: 1 } })
+    await bus.subscribe('plain', { group: 'workers' }, seen.handle)
+    await bus.subscribe('own', { group: 'workers', retry: { attempts: 2 } }, seen.handle)
+    await bus.subscribe(Strict, { group: 'workers', retry: { attempts: 2 } }, seen.handle)
+    await bus.publish('plain', item('by-bus'))
+    await bus.publish('own', item('by-group'))
+    await bus.publish(Strict, {}, { attributes: { id: 'by-contract' } })
+    for (const topic of ['plain', 'own', 'strict']) await deadLettered(t, bus, topic, 'workers')
+
+    const starts = ['by-bus', 'by-group', 'by-contract'].map(id => seen.starts(id))
+    assert.deepEqual(starts, [3, 2, 1])
   },
 }
 
@@ -220,4 +243,13 @@ const broadcast: ConformanceCase = {
   },
 }
 
-export const outcomeCases = [attempts, recovers, keepsEvent, reject, classifies, groupAlone, broadcast]
+export const outcomeCases = [
+  attempts,
+  layers,
+  recovers,
+  keepsEvent,
+  reject,
+  classifies,
+  groupAlone,
+  broadcast,
+]

@@ -327,7 +327,8 @@ export class ConnectedBus implements Bus {
       checkPattern(target)
       return { ...toTopic('pattern'), name: target }
     }
-    return this.#p.topics.register(assertTopic(target)).topic
+    const topic = assertTopic(target)
+    return typeof topic === 'string' ? this.#p.topics.lookup(topic) : this.#p.topics.register(topic).topic
   }
 
   #assertOpen(): void {

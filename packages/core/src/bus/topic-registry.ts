@@ -92,6 +92,11 @@ export class TopicRegistry {
     return state
   }
 
+  /** The declaration this bus has seen, or the defaults: looking at a topic declares nothing. */
+  lookup(name: string): Topic {
+    return this.#topics.get(name)?.topic ?? declareTopic(name)
+  }
+
   /** Resolves when the topic may be published to; undefined when it already may. */
   ensure(state: TopicState): Promise<void> | undefined {
     if (state.ready) return undefined

@@ -62,7 +62,12 @@ function placeIn(lane: readonly Held[], held: Held): number {
   let place = lane.length
   while (place > 0) {
     const before = lane[place - 1] as Held
-    if (before.state === 'running' || before.delivery.sequence === undefined || before.delivery.sequence <= sequence) break
+    if (
+      before.state === 'running' ||
+      before.delivery.sequence === undefined ||
+      before.delivery.sequence <= sequence
+    )
+      break
     place--
   }
   return place
