@@ -1,7 +1,12 @@
-export type * from './bus/bus.ts'
+export type { Bus } from './bus/bus.ts'
+export type * from './bus/bus-options.ts'
 export { createBus } from './bus/create-bus.ts'
+export type * from './bus/health.ts'
 export type { CloudEvent, CloudEventInput } from './cloudevents/event.ts'
+export type * from './consuming/consume-options.ts'
 export type * from './consuming/delivery.ts'
+export type * from './consuming/subscription.ts'
+export type * from './consuming/target.ts'
 export {
   type AnyEventContract,
   type AnyRequestContract,
@@ -34,6 +39,8 @@ export {
 export type * from './instrumentation/instrumentation.ts'
 export type { Logger } from './instrumentation/logger.ts'
 export type * from './instrumentation/middleware.ts'
+export type * from './publishing/publish.ts'
+export type * from './requests/request.ts'
 export type {
   Backoff,
   ClassifyRule,

@@ -1,111 +1,53 @@
-import { CAPABILITY_IDS } from '../adapter/capabilities.ts'
-import { isTopic } from '../contracts/index.ts'
-import { issuesError } from '../errors/bus-error.ts'
-import { checkPrefix } from '../names/index.ts'
-import {
-  anyOf,
-  array,
-  boolean,
-  custom,
-  fn,
-  milliseconds,
-  number,
-  object,
-  oneOf,
-  optionIssues,
-  record,
-  required,
-  string,
-} from '../options/index.ts'
-import { killSwitchSpec, retryIssues, retryPolicySpec } from '../retry/index.ts'
-import type { BusOptions } from './bus.ts'
+import type { Adapter } from '../adapter/adapter.ts'
+import type { CapabilityId } from '../adapter/capabilities.ts'
+import type { TopologyMode } from '../adapter/topology.ts'
+import type { Topic } from '../contracts/index.ts'
+import type { BusError } from '../errors/bus-error.ts'
+import type { Instrumentation } from '../instrumentation/instrumentation.ts'
+import type { Logger } from '../instrumentation/logger.ts'
+import type { HandleMiddleware, PublishMiddleware } from '../instrumentation/middleware.ts'
+import type { RetryPolicyInput } from '../retry/index.ts'
+import type { Clock } from '../time/clock.ts'
+import type { Random } from '../time/random.ts'
 
-const topicValue = custom("a topic made by topic('name', …)", isTopic)
-const clock = custom(
-  'a clock with now() and setTimer()',
-  value => has(value, 'now') && has(value, 'setTimer'),
-)
-const random = custom('a random source with next()', value => has(value, 'next'))
-const logger = custom('a logger with debug, info, warn and error', value =>
-  ['debug', 'info', 'warn', 'error'].every(m => has(value, m)),
-)
-
-const has = (value: unknown, method: string): boolean =>
-  typeof value === 'object' &&
-  value !== null &&
-  typeof (value as Record<string, unknown>)[method] === 'function'
-
-const busSpec = object({
-  source: string(),
-  prefix: string({ min: 0 }),
-  clientName: string(),
-  requires: array(oneOf(CAPABILITY_IDS)),
-  topics: array(topicValue),
-  topology: oneOf(['declare', 'verify', 'none']),
-  retry: retryPolicySpec,
-  publishing: object({
-    maxInFlight: number({ min: 1, integer: true }),
-    maxInFlightBytes: number({ min: 1, integer: true, unit: 'bytes' }),
-    maxWaiting: number({ min: 0, integer: true }),
-    timeout: milliseconds({ min: 1 }),
-  }),
-  mode: oneOf(['binary', 'structured']),
-  middleware: object({ publish: array(fn()), handle: array(fn()) }),
-  instrumentation: object({ publish: fn(), handle: fn(), settled: fn(), request: fn() }),
-  logger,
-  onError: fn(),
-  adapters: record(fn()),
-  clock,
-  random,
-})
-
-/** @throws BusError INVALID_OPTIONS with everything that is wrong, or ILLEGAL_NAME for the prefix. */
-export function checkBusOptions(options: BusOptions): void {
-  const issues = [...optionIssues(options, busSpec)]
-  if (issues.length === 0 && options.retry !== undefined) issues.push(...retryIssues(options.retry))
-  if (issues.length > 0) throw issuesError('INVALID_OPTIONS', 'createBus options', issues)
-  if (options.prefix !== undefined && options.prefix !== '') checkPrefix(options.prefix)
+/** Options of {@link createBus}. */
+export interface BusOptions {
+  /** The `source` of events built from contracts. Default `/`; name your service. */
+  readonly source?: string
+  /** Separates tenants and environments on one broker. At most 40 characters; default none. */
+  readonly prefix?: string
+  /** How this process is named to the broker. Default `busbar`. */
+  readonly clientName?: string
+  /** Capabilities this service cannot do without: checked, all at once, before anything connects. */
+  readonly requires?: readonly CapabilityId[]
+  /** Topics to provision at start. Others are provisioned at their first use. */
+  readonly topics?: readonly Topic[]
+  /** Default `declare`. */
+  readonly topology?: TopologyMode
+  /** The retry policy of every group, unless the group or the contract says otherwise. */
+  readonly retry?: RetryPolicyInput
+  readonly publishing?: {
+    /** Publishes on their way; further ones wait. Default 8,192. */
+    readonly maxInFlight?: number
+    /** Bytes on their way; further ones wait. Default 64 MiB. */
+    readonly maxInFlightBytes?: number
+    /** Publishes that may wait; further ones are refused with `PUBLISH_OVERFLOW`. Default 100,000. */
+    readonly maxWaiting?: number
+    /** Milliseconds until an unconfirmed publish rejects. Default 30,000. */
+    readonly timeout?: number
+  }
+  /** Content mode on the wire. Default: binary where the broker has a CloudEvents binding, structured elsewhere. */
+  readonly mode?: 'binary' | 'structured'
+  readonly middleware?: {
+    readonly publish?: readonly PublishMiddleware[]
+    readonly handle?: readonly HandleMiddleware[]
+  }
+  readonly instrumentation?: Instrumentation
+  readonly logger?: Logger
+  /** Errors that nobody waits for. Default: the logger's `error`. */
+  readonly onError?: (error: BusError, where: string) => void
+  /** More adapters by URL scheme, beside the built-in ones: `{ 'acme': url => acme(url) }`. */
+  readonly adapters?: Readonly<Record<string, (url: string) => Adapter | Promise<Adapter>>>
+  readonly clock?: Clock
+  readonly random?: Random
 }
-
-const start = anyOf([
-  oneOf(['new', 'earliest']),
-  object({
-    time: required(custom('a valid Date', value => value instanceof Date && !Number.isNaN(value.getTime()))),
-  }),
-  object({ position: required(string()) }),
-])
-
-/** Streams are pulled: how many deliveries are worked on at the same time is up to the readers. */
-const streamFields = {
-  group: string(),
-  start,
-  prefetch: number({ min: 1, max: 1_000_000, integer: true }),
-  retry: retryPolicySpec,
-  killSwitch: anyOf([boolean(), killSwitchSpec]),
-  unhandled: oneOf(['ack', 'dead-letter', 'retry']),
-  lease: milliseconds({ min: 1_000, max: 12 * 3_600_000 }),
-}
-
-const subscribeFields = { ...streamFields, concurrency: number({ min: 1, max: 100_000, integer: true }) }
-
-const batch = required(
-  object({
-    max: required(number({ min: 1, max: 10_000, integer: true })),
-    wait: milliseconds({ max: 60_000 }),
-  }),
-)
-
-/** The options of each way to consume. */
-export const CONSUME_SPECS = {
-  subscribe: object(subscribeFields),
-  subscribeBatch: object({ ...subscribeFields, batch }),
-  stream: object(streamFields),
-  streamBatch: object({ ...streamFields, batch }),
-}
-
-export const respondSpec = object({
-  group: required(string()),
-  concurrency: number({ min: 1, max: 100_000, integer: true }),
-})
-
-export const drainSpec = object({ deadline: milliseconds() })

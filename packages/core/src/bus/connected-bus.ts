@@ -3,6 +3,8 @@ import type { Broker, QueueStats } from '../adapter/broker.ts'
 import type { Capabilities } from '../adapter/capabilities.ts'
 import type { Drift } from '../adapter/topology.ts'
 import type { CloudEventInput } from '../cloudevents/event.ts'
+import type { BatchOptions, ConsumeOptions } from '../consuming/consume-options.ts'
+import type { BusSubscription, EventStream } from '../consuming/subscription.ts'
 import {
   type AnyEventContract,
   type AnyRequestContract,
@@ -19,31 +21,19 @@ import { BusError, isBusError } from '../errors/bus-error.ts'
 import { checkGroupName, checkPattern } from '../names/index.ts'
 import { checkOptions } from '../options/index.ts'
 import type { EventBuilder } from '../publishing/event-builder.ts'
+import type { BatchEntry, BatchResult, PublishOptions, PublishReceipt } from '../publishing/publish.ts'
 import { batchEntrySpec, requestOptionsSpec } from '../publishing/publish-options.ts'
 import type { PublishQueue } from '../publishing/publish-queue.ts'
 import type { Publisher } from '../publishing/publisher.ts'
+import type { RequestDelivery, RequestOptions, RespondOptions } from '../requests/request.ts'
 import type { Requester } from '../requests/requester.ts'
 import { ResponderProcessor } from '../requests/responder.ts'
 import type { Clock } from '../time/clock.ts'
 import { deadlineIn } from '../time/deadline.ts'
-import type {
-  BatchEntry,
-  BatchOptions,
-  BatchResult,
-  Bus,
-  BusStats,
-  BusSubscription,
-  ConsumeOptions,
-  EventStream,
-  Health,
-  PublishOptions,
-  PublishReceipt,
-  RequestDelivery,
-  RequestOptions,
-  RespondOptions,
-} from './bus.ts'
-import { drainSpec, respondSpec } from './bus-options.ts'
+import type { Bus } from './bus.ts'
 import { requireCapability } from './capabilities.ts'
+import type { BusStats, Health } from './health.ts'
+import { drainSpec, respondSpec } from './option-specs.ts'
 import { DEFAULT_DEADLINE } from './subscription-handle.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import type { TopicRegistry } from './topic-registry.ts'

@@ -1,9 +1,9 @@
 import type { SubscriptionSpec } from '../adapter/subscription.ts'
 import type { Abandoned, Engine } from '../consuming/engine.ts'
+import type { BusSubscription, SubscriptionState, SubscriptionStats } from '../consuming/subscription.ts'
 import { BusError } from '../errors/bus-error.ts'
 import { checkOptions, number, object, required } from '../options/index.ts'
-import type { BusSubscription, SubscriptionState, SubscriptionStats } from './bus.ts'
-import { drainSpec } from './bus-options.ts'
+import { drainSpec } from './option-specs.ts'
 
 export const DEFAULT_DEADLINE = 30_000
 

@@ -1,5 +1,4 @@
 import type { Delivery, Settlement, SettlementResult, Sink, Subscription } from '../adapter/subscription.ts'
-import type { SubscriptionState, SubscriptionStats } from '../bus/bus.ts'
 import { BusError, isBusError } from '../errors/bus-error.ts'
 import type { SettledAs } from '../instrumentation/instrumentation.ts'
 import type { KillSwitchOptions, RetryBudget } from '../retry/index.ts'
@@ -12,6 +11,7 @@ import type { Processor } from './processor.ts'
 import { Runner } from './runner.ts'
 import { Settlements } from './settlements.ts'
 import { Settler } from './settler.ts'
+import type { SubscriptionState, SubscriptionStats } from './subscription.ts'
 import type { SuspectGate } from './suspect-gate.ts'
 import { Tripping } from './tripping.ts'
 

@@ -1,4 +1,3 @@
-import type { BusSubscription, EventStream, SubscriptionStats } from '../bus/bus.ts'
 import { BusError } from '../errors/bus-error.ts'
 import type { ManualSettlement } from './delivery.ts'
 import type { Engine } from './engine.ts'
@@ -6,6 +5,7 @@ import type { Held } from './held.ts'
 import type { Preparation } from './preparation.ts'
 import { PreparedDelivery } from './prepared-delivery.ts'
 import type { Processor } from './processor.ts'
+import type { BusSubscription, EventStream, SubscriptionStats } from './subscription.ts'
 import { HANDLED, RELEASE, type Verdict } from './verdict.ts'
 
 /** A delivery settled by its reader. */

@@ -1,6 +1,6 @@
-import type { PublishReceipt } from '../bus/bus.ts'
 import type { CloudEventInput } from '../cloudevents/event.ts'
 import type { TypedDelivery } from '../consuming/delivery.ts'
+import type { PublishReceipt } from '../publishing/publish.ts'
 
 /** A publish on its way, before validation. Middleware may replace the event of a publish built from a contract. */
 export interface PublishContext {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import type { EventAttributes } from '../bus/bus.ts'
 import type { CloudEventInput } from '../cloudevents/event.ts'
 import { currentHandling } from '../consuming/handling-context.ts'
 import type { Clock } from '../time/clock.ts'
 import { type Random, systemRandom } from '../time/random.ts'
+import type { EventAttributes } from './publish.ts'
 
 /** What a contract says of the events built from it. */
 export interface EventTemplate {

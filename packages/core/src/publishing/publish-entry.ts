@@ -1,6 +1,6 @@
 import type { Outgoing, PublishResult } from '../adapter/broker.ts'
-import type { PublishReceipt } from '../bus/bus.ts'
 import type { BusError } from '../errors/bus-error.ts'
+import type { PublishReceipt } from './publish.ts'
 import type { EnqueueOptions } from './publish-queue.ts'
 
 /** One publish from its enqueueing until its promise settles. */

@@ -1,10 +1,10 @@
 import type { Broker, Outgoing, PublishLimits, PublishResult } from '../adapter/broker.ts'
-import type { PublishReceipt } from '../bus/bus.ts'
 import { Deque } from '../collections/deque.ts'
 import { BusError } from '../errors/bus-error.ts'
 import type { Clock, Timer } from '../time/clock.ts'
 import type { Random } from '../time/random.ts'
 import { OrderedKeys } from './ordered-keys.ts'
+import type { PublishReceipt } from './publish.ts'
 import { PublishEntry } from './publish-entry.ts'
 import * as errors from './publish-errors.ts'
 

@@ -1,7 +1,6 @@
 import type { Broker, ReplyInbox } from '../adapter/broker.ts'
 import { META } from '../adapter/envelope.ts'
 import type { Delivery } from '../adapter/subscription.ts'
-import type { RequestOptions } from '../bus/bus.ts'
 import { decodeData } from '../cloudevents/decode.ts'
 import { encodeEvent } from '../cloudevents/encode.ts'
 import {
@@ -16,6 +15,7 @@ import type { EventBuilder } from '../publishing/event-builder.ts'
 import { OutgoingMessage } from '../publishing/outgoing-message.ts'
 import type { PublishQueue } from '../publishing/publish-queue.ts'
 import type { Clock } from '../time/clock.ts'
+import type { RequestOptions } from './request.ts'
 import { failureSchema, RequestFailed } from './request-failed.ts'
 
 const DEFAULT_TIMEOUT = 10_000

@@ -1,6 +1,5 @@
 import type { ReplyAddress } from '../adapter/broker.ts'
 import { META } from '../adapter/envelope.ts'
-import type { RequestDelivery } from '../bus/bus.ts'
 import { decodeData } from '../cloudevents/decode.ts'
 import { encodeEvent } from '../cloudevents/encode.ts'
 import { assertValidEnvelope } from '../cloudevents/validate.ts'
@@ -16,6 +15,7 @@ import { expiryOf } from '../publishing/expiry.ts'
 import { OutgoingMessage } from '../publishing/outgoing-message.ts'
 import type { PublishQueue } from '../publishing/publish-queue.ts'
 import type { Clock, Timer } from '../time/clock.ts'
+import type { RequestDelivery } from './request.ts'
 import { DeclaredFailure, failureSchema } from './request-failed.ts'
 
 export interface ResponderOptions {
