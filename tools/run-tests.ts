@@ -17,15 +17,7 @@ const STEPS: readonly Step[] = [
   { title: 'unit tests', script: ['test:unit'] },
   {
     title: 'conformance of the embedded broker',
-    script: [
-      'conformance',
-      '--',
-      '--adapter',
-      'memory',
-      '--quiet',
-      '--json',
-      'reports/conformance-memory.json',
-    ],
+    script: ['conformance', '--', '--adapter', 'memory', '--json', 'reports/conformance-memory.json'],
   },
   {
     title: 'mutants: every case kills one, and none survives',
