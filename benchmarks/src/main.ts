@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { BusError, isBusError } from '@busbar/core'
 import { benchArguments } from './arguments.ts'
 import { coreScenario } from './core/scenario.ts'
@@ -24,7 +25,9 @@ async function main(): Promise<void> {
   }
   const result = report(scenario, rounds, figures)
   if (result.ratios.length > 0) console.log(`\ncodec\n${result.ratios.map(ratioLine).join('\n')}`)
-  if (json !== undefined) await writeFile(json, `${JSON.stringify(result, undefined, 2)}\n`)
+  if (json === undefined) return
+  await mkdir(dirname(json), { recursive: true })
+  await writeFile(json, `${JSON.stringify(result, undefined, 2)}\n`)
 }
 
 try {

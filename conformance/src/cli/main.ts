@@ -1,10 +1,10 @@
-import { writeFile } from 'node:fs/promises'
 import { allCases } from '../cases/index.ts'
 import type { CaseResult, ConformanceReport } from '../model/harness.ts'
 import { type HuntReport, huntMutants } from '../mutants/hunt.ts'
 import { toJson } from '../report/json.ts'
 import { toJUnit } from '../report/junit.ts'
 import { toMarkdown } from '../report/markdown.ts'
+import { writeReport } from '../report/write-report.ts'
 import { runSuite } from '../runners/run-suite.ts'
 import { type Command, HELP, parseCommand, UsageError } from './arguments.ts'
 import { loadHarness } from './load-harness.ts'
@@ -51,9 +51,9 @@ function showResult({ id, status, ms, reason }: CaseResult): void {
 }
 
 async function writeReports(report: ConformanceReport, files: SuiteCommand['files']): Promise<void> {
-  if (files.json !== undefined) await writeFile(files.json, toJson(report))
-  if (files.markdown !== undefined) await writeFile(files.markdown, toMarkdown([report]))
-  if (files.junit !== undefined) await writeFile(files.junit, toJUnit(report))
+  if (files.json !== undefined) await writeReport(files.json, toJson(report))
+  if (files.markdown !== undefined) await writeReport(files.markdown, toMarkdown([report]))
+  if (files.junit !== undefined) await writeReport(files.junit, toJUnit(report))
 }
 
 async function mutants(command: MutantsCommand): Promise<number> {
@@ -69,7 +69,7 @@ async function mutants(command: MutantsCommand): Promise<number> {
       ),
   })
   if (report.mutants.length === 0) throw new UsageError(`--only ${only ?? ''}: no mutant has it in its id`)
-  if (json !== undefined) await writeFile(json, `${JSON.stringify(report, null, 2)}\n`)
+  if (json !== undefined) await writeReport(json, `${JSON.stringify(report, null, 2)}\n`)
   return summariseHunt(report)
 }
 
