@@ -1,6 +1,6 @@
 import { type Bus, type BusOptions, createBus } from '@busbar/core'
 import type { Adapter, Capabilities } from '@busbar/core/adapter'
-import { seededRandom } from '@busbar/core/time'
+import { seededRandom, systemClock } from '@busbar/core/time'
 import type { CaseContext } from '../model/case.ts'
 import type { Environment } from '../model/harness.ts'
 import type { RawClient } from '../model/raw-client.ts'
@@ -58,7 +58,8 @@ export function openCase(options: CaseContextOptions): OpenCase {
     const adapter = environment.adapter({ client: fullName(name) })
     const busOptions: BusOptions = {
       prefix,
-      clock: waiting.clock,
+      // A clock object of its own makes each bus a process of its own to core: suspects of one do not wait for handlers of another.
+      clock: waiting.clock === systemClock ? { ...systemClock } : waiting.clock,
       random,
       clientName: fullName(name),
       logger: {
