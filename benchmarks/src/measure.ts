@@ -30,9 +30,8 @@ export interface Figure {
   readonly perSecond: number
 }
 
-/** Warms up, then times `rounds` rounds with a collection before each, and counts the bytes of one more. */
-export async function measure(subject: Case, rounds: number): Promise<Figure> {
-  const warmUps = 3
+/** Warms up `warmUps` times, then times `rounds` rounds with a collection before each, and counts the bytes of one more. */
+export async function measure(subject: Case, rounds: number, warmUps = 3): Promise<Figure> {
   const times: number[] = []
   const cpuTimes: number[] = []
   for (let i = 0; i < warmUps + rounds; i++) {

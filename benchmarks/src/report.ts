@@ -1,12 +1,19 @@
 import { cpus } from 'node:os'
+import { RAW_DRIVERS } from './adapters/peer.ts'
 import { OURS, SDK } from './core/codec.ts'
 import type { Figure } from './measure.ts'
 
-/** How many times as fast as the SDK by processor time, for each thing that both were measured at. */
+/** Busbar beside its peer (the SDK, or the raw driver), for each thing that both were measured at in one run. */
 export interface Ratio {
   readonly group: string
-  readonly timesFaster: number
+  readonly peer: string
+  /** The peer's time by Busbar's: above 1, Busbar is the faster one. */
+  readonly speed: number
+  /** The peer's processor time by Busbar's. */
+  readonly cpu: number
 }
+
+const PEERS: ReadonlySet<string> = new Set([SDK, ...RAW_DRIVERS])
 
 export interface Report {
   readonly scenario: string
@@ -21,8 +28,18 @@ export function report(scenario: string, rounds: number, figures: readonly Figur
   const ratios = figures
     .filter(figure => figure.name === OURS)
     .flatMap(ours => {
-      const theirs = figures.find(figure => figure.group === ours.group && figure.name === SDK)
-      return theirs === undefined ? [] : [{ group: ours.group, timesFaster: theirs.cpu / ours.cpu }]
+      const theirs = figures.find(
+        figure => figure.group === ours.group && figure.name !== OURS && PEERS.has(figure.name),
+      )
+      if (theirs === undefined) return []
+      return [
+        {
+          group: ours.group,
+          peer: theirs.name,
+          speed: theirs.microseconds / ours.microseconds,
+          cpu: theirs.cpu / ours.cpu,
+        },
+      ]
     })
   return { scenario, node: process.version, cpu: cpus()[0]?.model ?? 'unknown', rounds, figures, ratios }
 }
@@ -36,7 +53,7 @@ export function line(figure: Figure): string {
 
 export const HEADER = `  ${''.padEnd(26)}${'median'.padStart(11)}${'processor'.padStart(11)}${'best'.padStart(11)}${'allocated'.padStart(10)}${'rate'.padStart(10)}`
 
-export const ratioLine = ({ group, timesFaster }: Ratio): string =>
-  `  ${group.padEnd(26)}${timesFaster.toFixed(1).padStart(8)} times as fast as the SDK`
+export const ratioLine = ({ group, peer, speed, cpu }: Ratio): string =>
+  `  ${group.padEnd(28)}${speed.toFixed(2).padStart(6)} × the speed of ${peer}, ${cpu.toFixed(2)} × by processor time`
 
 const number = (value: number) => value.toFixed(3).padStart(8)

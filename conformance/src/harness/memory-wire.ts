@@ -7,7 +7,7 @@ import type {
   ForeignHeader,
   RawMessage,
 } from '@busbar/core/adapter'
-import { assertValidEnvelope, rabbitmqBinding } from '@busbar/core/cloudevents'
+import { rabbitmqBinding } from '@busbar/core/cloudevents'
 import { type Clock, systemRandom } from '@busbar/core/time'
 import type { RawClient, RawWireMessage } from '../model/raw-client.ts'
 import { alterDeadItems, alterPublish } from '../wrap/broker.ts'
@@ -95,7 +95,6 @@ function decoded(
   body: Uint8Array | null,
 ): Envelope {
   const envelope = rabbitmqBinding.read({ headers, contentType, body })
-  assertValidEnvelope(envelope)
   return envelope
 }
 

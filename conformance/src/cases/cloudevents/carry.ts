@@ -10,6 +10,8 @@ export const MODES: readonly Mode[] = ['binary', 'structured']
 /** What an adapter needs for a round trip in `mode`. */
 export const forMode = (mode: Mode): readonly CapabilityId[] => ['subscribe.group', `events.${mode}`]
 
+let rounds = 0
+
 /** Publishes whole events in a content mode, and gives back what a handler in another process got, in the same order. */
 export async function carry(
   t: CaseContext,
@@ -20,7 +22,9 @@ export async function carry(
   const publisher = await t.bus(mode === undefined ? {} : { mode })
   const consumer = await t.bus()
   const seen = witness(t)
-  await consumer.subscribe('carried', { group: 'readers', concurrency: 1 }, seen.handle)
+  // A group of its own: an earlier round's consumer is still a member of the last one's.
+  const group = `readers-${++rounds}`
+  await consumer.subscribe('carried', { group, concurrency: 1 }, seen.handle)
   for (const event of events) {
     await t.within(publisher.publish('carried', event, options), `the confirmation of ${String(event.id)}`)
   }

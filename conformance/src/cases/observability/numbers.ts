@@ -96,7 +96,8 @@ const backlog: ConformanceCase = {
     await t.until(
       async () => {
         const { ready, inFlight, delayed, dead } = await bus.queueStats('jobs', 'workers')
-        return ready === 4 && inFlight === 2 && delayed === 3 && (dead ?? 1) === 1
+        // What a broker cannot tell it leaves out.
+        return ready === 4 && (inFlight ?? 2) === 2 && (delayed ?? 3) === 3 && (dead ?? 1) === 1
       },
       '4 waiting, 2 in flight, 3 delayed, 1 dead',
       10_000,
@@ -105,7 +106,7 @@ const backlog: ConformanceCase = {
     await t.until(
       async () => {
         const { ready, inFlight, delayed } = await bus.queueStats('jobs', 'workers')
-        return ready === 0 && inFlight === 0 && delayed === 3
+        return ready === 0 && (inFlight ?? 0) === 0 && (delayed ?? 3) === 3
       },
       'only the delayed ones to be left',
       10_000,

@@ -29,7 +29,10 @@ export interface Delivery {
   /** The concrete topic, without prefix. */
   readonly topic: string
   readonly key?: string
-  /** Null when it could not be decoded; then `raw` and `decodeError` say why. */
+  /**
+   * A valid event, as the codec's readers give it out (an adapter that reads in another way calls `assertValidEnvelope`). Null when it
+   * is none; then `raw` and `decodeError` say why.
+   */
   readonly envelope: Envelope | null
   readonly raw?: RawMessage
   readonly decodeError?: unknown

@@ -4,6 +4,7 @@ import { readDocument } from './json-document.ts'
 import { scanArray } from './json-scanner.ts'
 import { encodeStructured } from './structured.ts'
 import { parseEvent } from './structured-event.ts'
+import { assertValidEnvelope } from './validate.ts'
 
 const OPEN = Buffer.from('[')
 const COMMA = Buffer.from(',')
@@ -25,7 +26,7 @@ export function encodeJsonBatch(envelopes: readonly Envelope[]): Uint8Array {
  * @throws BusError `DECODE_FAILED` when any of it is not an event in JSON.
  */
 export function decodeJsonBatch(bytes: Uint8Array): Envelope[] {
-  return readDocument(bytes, (document, from) => {
+  const envelopes = readDocument(bytes, (document, from) => {
     const value: Envelope[] = []
     const end = scanArray(document.bytes, from, start => {
       const event = parseEvent(document, start)
@@ -34,4 +35,6 @@ export function decodeJsonBatch(bytes: Uint8Array): Envelope[] {
     })
     return { value, end }
   })
+  for (const envelope of envelopes) assertValidEnvelope(envelope)
+  return envelopes
 }

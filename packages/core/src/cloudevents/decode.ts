@@ -13,7 +13,7 @@ export function dataKind(envelope: Envelope): DataKind {
 
 /**
  * The event in an envelope: a new plain object, attributes as canonical strings, data decoded. Without data it has
- * no `data` property. Attributes are not validated again; see `assertValidEnvelope`.
+ * no `data` property. Attributes are not validated again.
  *
  * @throws BusError `DECODE_FAILED` when the data is not what it says it is.
  */

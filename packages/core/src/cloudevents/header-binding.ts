@@ -8,6 +8,7 @@ import { type HeaderBindingOptions, type HeaderRole, headerNames } from './heade
 import { foreignText, foreignValue, headerText } from './header-values.ts'
 import { percentDecode, percentDecodeLenient, percentEncode } from './percent-encoding.ts'
 import { decodeStructured, encodeStructured } from './structured.ts'
+import { assertValidEnvelope } from './validate.ts'
 
 /** A message as a broker takes it: an adapter only moves these into its driver's fields. */
 export interface BoundMessage {
@@ -32,8 +33,8 @@ export interface HeaderBinding {
    */
   write(envelope: Envelope, mode: 'binary' | 'structured'): BoundMessage
   /**
-   * Reads either mode. Attributes are not validated beyond their encoding; see `assertValidEnvelope`.
-   * @throws BusError `DECODE_FAILED` for a message that is no CloudEvent or breaks the binding's rules.
+   * Reads either mode, and validates the attributes: what a stranger sent is checked once, where it comes in.
+   * @throws BusError `DECODE_FAILED` for a message that is no valid CloudEvent or breaks the binding's rules.
    */
   read(message: IncomingMessage): Envelope
 }
@@ -165,7 +166,9 @@ export function headerBinding(options: HeaderBindingOptions): HeaderBinding {
         found.headers.splice(found.contentTypeAt, 0, [found.contentTypeName, found.contentType])
       }
     }
-    return readBinary(found, message.body)
+    const envelope = readBinary(found, message.body)
+    assertValidEnvelope(envelope)
+    return envelope
   }
 
   function readBinary({ attributes, meta, headers }: Found, body: Uint8Array | null): Envelope {

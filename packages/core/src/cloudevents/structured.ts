@@ -5,6 +5,7 @@ import { markLength, readDocument } from './json-document.ts'
 import { expectEnd, skipSpace, valueEnd } from './json-scanner.ts'
 import { parseEvent } from './structured-event.ts'
 import { asBuffer, utf8Text } from './utf8.ts'
+import { assertValidEnvelope } from './validate.ts'
 
 /**
  * An event as one JSON document (`application/cloudevents+json`). JSON data goes in as it was written, text as a
@@ -35,14 +36,15 @@ export function encodeStructured(envelope: Envelope): Uint8Array {
 
 /**
  * Reads one JSON document. `data` is cut out as it was written, not parsed: its errors show when it is decoded.
- * Typed attribute values become canonical strings, `null` attributes are unset. The attributes are not validated;
- * see `assertValidEnvelope`.
+ * Typed attribute values become canonical strings, `null` attributes are unset. The attributes are validated.
  *
- * @throws BusError `DECODE_FAILED` when it is no JSON object, an attribute has a value of no attribute type, or
+ * @throws BusError `DECODE_FAILED` when it is no JSON object, an attribute breaks its rule, an attribute has a value of no attribute type, or
  * `data` and `data_base64` are both there.
  */
 export function decodeStructured(bytes: Uint8Array): Envelope {
-  return readDocument(bytes, parseEvent)
+  const envelope = readDocument(bytes, parseEvent)
+  assertValidEnvelope(envelope)
+  return envelope
 }
 
 /**

@@ -1,6 +1,5 @@
 import type { Envelope } from '../adapter/envelope.ts'
 import { decodeData } from '../cloudevents/decode.ts'
-import { assertValidEnvelope } from '../cloudevents/validate.ts'
 import { readExtensions, validate } from '../contracts/index.ts'
 import { BusError, isBusError, issuesError } from '../errors/bus-error.ts'
 import { expiryOf } from '../publishing/expiry.ts'
@@ -64,7 +63,6 @@ export class Preparation {
     let data: unknown
     try {
       envelope = delivery.envelope ?? this.#adopt(held)
-      if (delivery.envelope !== null) assertValidEnvelope(envelope)
       const expiry = expiryOf(envelope.attributes)
       if (expiry !== undefined && expiry <= this.#o.clock.now()) return EXPIRED
       const route = this.#o.table.route(envelope.attributes.type ?? '')

