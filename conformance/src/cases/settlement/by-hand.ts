@@ -203,8 +203,8 @@ const gapAtCrash: ConformanceCase = {
     const next = await t.bus()
     const seen = recorder()
     await next.subscribe('orders', { group: 'billing' }, seen.handler)
-    await t.until(() => new Set(seen.done).size >= kept.length, 'what was not acked')
-    for (const delivery of kept) assert.ok(seen.done.includes(idOf(delivery)), `${idOf(delivery)} is lost`)
+    // An ack that had not reached the broker when the process died may bring others back too.
+    await t.until(() => kept.every(delivery => seen.done.includes(idOf(delivery))), 'what was not acked')
   },
 }
 

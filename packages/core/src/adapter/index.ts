@@ -1,4 +1,4 @@
-export { BusError, type Issue, isBusError, issuesError } from '../errors/index.ts'
+export { BusError, type ErrorCode, type Issue, isBusError, issuesError } from '../errors/index.ts'
 export {
   compilePattern,
   isPattern,
