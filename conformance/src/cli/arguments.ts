@@ -31,7 +31,8 @@ export const HELP = `Runs the conformance suite.
   conformance --adapter NAME [options]     on one adapter
   conformance --mutants [options]          on deliberately broken adapters: which case notices which bug
 
-  --adapter NAME     memory, or a module (./path.ts, package-name) whose default export is a Harness
+  --adapter NAME     memory, an adapter of this repository (rabbitmq, nats, redis), or a module (./path.ts,
+                     package-name) whose default export is a Harness
   --json FILE        the report as JSON
   --markdown FILE    as a Markdown matrix
   --junit FILE       as JUnit XML

@@ -4,7 +4,14 @@ import type { Adapter } from '../adapter/adapter.ts'
 import { BusError, isBusError } from '../errors/bus-error.ts'
 
 /** The adapters that a URL finds by itself, by scheme. Each package exports `adapterFromUrl(url)`. */
-const PACKAGES: Readonly<Record<string, string>> = { memory: '@busbar/memory' }
+const PACKAGES: Readonly<Record<string, string>> = {
+  memory: '@busbar/memory',
+  amqp: '@busbar/rabbitmq',
+  amqps: '@busbar/rabbitmq',
+  nats: '@busbar/nats',
+  redis: '@busbar/redis',
+  rediss: '@busbar/redis',
+}
 
 type FromUrl = (url: string) => Adapter | Promise<Adapter>
 

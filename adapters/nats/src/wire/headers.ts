@@ -1,0 +1,96 @@
+import { BusError, type ForeignHeader } from '@busbar/core/adapter'
+import type { Msg, MsgHdrs } from '@nats-io/nats-core'
+
+const FIRST_LINE = 'NATS/1.0\r\n'
+
+/** What the driver needs of headers to send them: their bytes. Its own class would trim values and lose the order of repeated names. */
+export interface EncodedHeaders {
+  readonly bytes: Uint8Array
+}
+
+/** @throws BusError INVALID_EVENT for what a header line cannot carry, RESERVED_HEADER for names that steer the server. */
+export function encodeHeaders(
+  headers: readonly ForeignHeader[],
+  own: readonly ForeignHeader[] = [],
+): Uint8Array {
+  let text = FIRST_LINE
+  for (const [name, value] of headers) {
+    if (isServerHeader(name)) throw reserved(name)
+    text += line(name, value)
+  }
+  for (const [name, value] of own) text += line(name, value)
+  return Buffer.from(`${text}\r\n`)
+}
+
+function line(name: string, value: string | Uint8Array): string {
+  if (
+    typeof value !== 'string' ||
+    /[\r\n]/.test(value) ||
+    /[\r\n:]/.test(name) ||
+    name.trim() !== name ||
+    name === ''
+  )
+    throw illegal(name)
+  return `${name}: ${value}\r\n`
+}
+
+/** For the driver's `headers` option. */
+export const asDriverHeaders = (bytes: Uint8Array): MsgHdrs => ({ encode: () => bytes }) as unknown as MsgHdrs
+
+/** `Nats-Msg-Id`, `Nats-Rollup` and their like change what the server does with a message. */
+export const isServerHeader = (name: string): boolean => /^nats-/i.test(name)
+
+/** A message's status (`503`, `408`, …), and 0 for an ordinary message. */
+export const statusOf = (message: Msg): number =>
+  message.data.length === 0 ? (message.headers?.code ?? 0) : 0
+
+/** A message as the driver keeps it; its own header object has lost their order. */
+interface DriverMessage {
+  readonly _rdata?: Uint8Array
+  readonly _msg?: { readonly hdr: number }
+}
+
+/** The headers in their order, repeated where they are repeated, without the server's own unless `all`. */
+export function readHeaders(message: Msg, all = false): ForeignHeader[] {
+  const { _rdata: raw, _msg: frame } = message as unknown as DriverMessage
+  if (raw === undefined || frame === undefined) return fromDriver(message, all)
+  if (frame.hdr <= 0) return []
+  return parseHeaders(Buffer.from(raw.buffer, raw.byteOffset, frame.hdr).toString(), all)
+}
+
+export function parseHeaders(block: string, all = false): ForeignHeader[] {
+  const found: ForeignHeader[] = []
+  let start = block.indexOf('\r\n') + 2
+  while (start > 1 && start < block.length) {
+    const end = block.indexOf('\r\n', start)
+    const colon = block.indexOf(':', start)
+    if (end === -1 || colon === -1 || colon >= end) break
+    const name = block.slice(start, colon)
+    // One space belongs to the notation; more are the value's.
+    const from = block.charCodeAt(colon + 1) === 32 ? colon + 2 : colon + 1
+    if (all || !isServerHeader(name)) found.push([name, block.slice(from, end)])
+    start = end + 2
+  }
+  return found
+}
+
+function fromDriver(message: Msg, all: boolean): ForeignHeader[] {
+  const found: ForeignHeader[] = []
+  for (const [name, values] of message.headers ?? []) {
+    if (all || !isServerHeader(name)) for (const value of values) found.push([name, value])
+  }
+  return found
+}
+
+const illegal = (name: string) =>
+  new BusError('INVALID_EVENT', `header ${JSON.stringify(name)} cannot be carried by NATS`, {
+    field: 'headers',
+    remedy:
+      'header values are text without line breaks, and names have no colon; put other things into the data',
+  })
+
+const reserved = (name: string) =>
+  new BusError('RESERVED_HEADER', `header ${JSON.stringify(name)} is an instruction to the NATS server`, {
+    field: 'headers',
+    remedy: 'choose a name that does not begin with Nats-',
+  })

@@ -1,0 +1,87 @@
+import { isPattern, type SubscriptionSpec } from '@busbar/core/adapter'
+import type { Channel } from 'amqplib'
+import type { Names } from '../topology/names.ts'
+import type { TopologyKeeper } from '../topology/topology.ts'
+
+/** Milliseconds after which the broker removes the queue of responders that all went without a goodbye. */
+const EXPIRES = 60_000
+
+/**
+ * Where a subscription's messages come from. `stays`: what is given back stays in this process's hands, because the queue is its own,
+ * or because its place counts; elsewhere it goes back as a copy.
+ */
+export interface Source {
+  readonly stays: boolean
+  readonly pattern: boolean
+  /** Makes or finds the queues. @returns their names. */
+  open(channel: Channel): Promise<readonly string[]>
+  /** Arguments of the consumer of one queue. */
+  readonly consume: (partition: number) => Record<string, unknown> | undefined
+}
+
+export function sourceOf(spec: SubscriptionSpec, names: Names, topology: TopologyKeeper): Source {
+  const { kind, topic, group, ordering } = spec
+  const pattern = isPattern(topic)
+  if (kind === 'requests') {
+    const queue = names.requestQueue(topic, group ?? '')
+    const exchange = names.requestExchange(topic)
+    return {
+      stays: false,
+      pattern,
+      consume: () => undefined,
+      async open(channel) {
+        await channel.assertExchange(exchange, 'fanout', { durable: true })
+        // It goes with its last member, so that a request to nobody is returned.
+        await channel.assertQueue(queue, {
+          durable: true,
+          autoDelete: true,
+          arguments: { 'x-expires': EXPIRES },
+        })
+        await channel.bindQueue(queue, exchange, '')
+        return [queue]
+      },
+    }
+  }
+  if (group === undefined) {
+    return {
+      stays: true,
+      pattern,
+      consume: () => undefined,
+      async open(channel) {
+        const { queue } = await channel.assertQueue('', { exclusive: true, autoDelete: true, durable: false })
+        await topology.bindEphemeral(channel, topic, queue)
+        return [queue]
+      },
+    }
+  }
+  const queues = topology.queues(topic, group)
+  if (ordering !== 'key') {
+    return {
+      stays: false,
+      pattern,
+      consume: () => undefined,
+      open: channel => checked(channel, queues).then(() => queues),
+    }
+  }
+  let member = 0
+  return {
+    stays: true,
+    pattern,
+    // The first to come would be the only active consumer of every partition. Each later one asks for its share of them.
+    consume: partition => ({ 'x-priority': partition % (member + 1) === member ? member + 1 : 0 }),
+    async open(channel) {
+      member = await checked(channel, queues)
+      return queues
+    },
+  }
+}
+
+/** @returns how many consumers the first one has. */
+async function checked(channel: Channel, queues: readonly string[]): Promise<number> {
+  let consumers = 0
+  for (const [n, queue] of queues.entries()) {
+    const { consumerCount } = await channel.checkQueue(queue)
+    if (n === 0) consumers = consumerCount
+  }
+  return consumers
+}

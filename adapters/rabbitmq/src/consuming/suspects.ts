@@ -1,0 +1,146 @@
+import type { AdapterContext } from '@busbar/core/adapter'
+import { BusError } from '@busbar/core/adapter'
+import type { Channel } from 'amqplib'
+import type { Link } from '../connection/link.ts'
+import { within } from '../connection/within.ts'
+import { unlimited } from '../topology/declare.ts'
+import { Acks } from './acks.ts'
+import type { Copies } from './copies.ts'
+import type { RabbitDelivery } from './delivery.ts'
+
+export interface SuspectOptions {
+  readonly context: AdapterContext
+  readonly timeout: number
+  readonly copies: Copies
+  readonly link: Link
+  readonly nameOf: (id: string) => string
+  readonly onLost: (delivery: RabbitDelivery) => void
+}
+
+/** Milliseconds after its consumer is gone until a suspect is back in its group's queue. */
+const BACK_AFTER = 500
+/** Milliseconds after which the broker removes the empty queue of a process that ended without doing so. */
+const EXPIRES = 3_600_000
+
+/** The suspects of one subscription, each in a queue of its own while it is handled. */
+export class Suspects {
+  readonly #options: SuspectOptions
+  readonly #all = new Map<RabbitDelivery, { readonly channel: Channel; readonly queue: string }>()
+  #count = 0
+
+  constructor(options: SuspectOptions) {
+    this.#options = options
+  }
+
+  async mark(deliveries: readonly RabbitDelivery[]): Promise<void> {
+    const { context, nameOf, onLost } = this.#options
+    for (const delivery of deliveries) {
+      const chance = Math.floor(context.random.next() * 2 ** 48).toString(36)
+      const queue = nameOf(`${(++this.#count).toString(36)}-${chance}`)
+      const channel = await markSuspect(delivery, { own: queue, home: delivery.lane }, this.#options)
+      this.#all.set(delivery, { channel, queue })
+      channel.on('close', () => {
+        if (this.#all.delete(delivery)) onLost(delivery)
+      })
+    }
+  }
+
+  /** Its queue is of no more use. */
+  settled(delivery: RabbitDelivery): void {
+    const suspect = this.#all.get(delivery)
+    if (suspect === undefined) return
+    this.#all.delete(delivery)
+    const { channel, queue } = suspect
+    channel.deleteQueue(queue, { ifEmpty: true }).then(
+      () => end(channel),
+      () => {},
+    )
+  }
+
+  /** Gives them back: what is in their queues moves to the group by itself. */
+  clear(): void {
+    const all = [...this.#all.values()]
+    this.#all.clear()
+    for (const { channel } of all) end(channel)
+  }
+}
+
+function end(channel: Channel): void {
+  try {
+    channel.close().catch(() => {})
+  } catch {
+    // It is ending already.
+  }
+}
+
+/**
+ * Records that a suspect is about to start. A message on RabbitMQ cannot be changed, so it is copied, with its mark, into a queue of
+ * its own that this process alone consumes from. If the process dies, the copy's time to live moves it back to the group; if not, the
+ * copy is what gets settled.
+ */
+async function markSuspect(
+  delivery: RabbitDelivery,
+  queues: { readonly own: string; readonly home: string },
+  options: SuspectOptions,
+): Promise<Channel> {
+  const { context, timeout, copies, link } = options
+  const channel = await within(context.clock, timeout, link.model.createChannel(), 'a channel')
+  channel.on('error', () => {})
+  const acks = new Acks(channel)
+  channel.on('close', () => acks.end())
+  await within(
+    context.clock,
+    timeout,
+    declareFor(channel, queues, link.serverVersion),
+    'a queue for the suspect',
+  )
+  const arrived = new Promise<number>((resolve, reject) => {
+    channel
+      .consume(queues.own, message => {
+        if (message !== null) resolve(message.fields.deliveryTag)
+      })
+      .catch(reject)
+  })
+  const posted = await copies.into(queues.own, delivery, undefined, {
+    marks: delivery.marks + 1,
+    redeliveries: delivery.redeliveries,
+  })
+  if (posted.status !== 'confirmed' || !posted.routed) {
+    channel.deleteQueue(queues.own).then(
+      () => channel.close(),
+      () => {},
+    )
+    throw new BusError('SETTLEMENT_FAILED', "a suspect's start could not be recorded", {
+      retryable: true,
+      cause: posted.status === 'failed' ? posted.error : posted,
+    })
+  }
+  const tag = await within(context.clock, timeout, arrived, "a suspect's copy")
+  acks.opened(tag)
+  if (delivery.acks.ended) throw new BusError('LEASE_LOST', 'the delivery is no longer ours')
+  delivery.acks.add(delivery.tag, () => {})
+  delivery.acks = acks
+  delivery.tag = tag
+  return channel
+}
+
+async function declareFor(
+  channel: Channel,
+  { own, home }: { readonly own: string; readonly home: string },
+  version: string,
+): Promise<void> {
+  await channel.assertQueue(own, {
+    durable: true,
+    arguments: {
+      'x-queue-type': 'quorum',
+      ...unlimited(version),
+      'x-expires': EXPIRES,
+      'x-message-ttl': BACK_AFTER,
+      'x-dead-letter-exchange': '',
+      'x-dead-letter-routing-key': home,
+      'x-dead-letter-strategy': 'at-least-once',
+      'x-overflow': 'reject-publish',
+    },
+  })
+  await channel.prefetch(1)
+}

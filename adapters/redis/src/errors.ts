@@ -1,0 +1,94 @@
+import type { ErrorCode } from '@busbar/core'
+import { BusError, isBusError } from '@busbar/core/adapter'
+
+/** The first word of a server's error reply says which one it is. */
+const REPLIES: Readonly<Record<string, readonly [code: ErrorCode, retryable: boolean, remedy: string]>> = {
+  WRONGPASS: ['AUTHENTICATION_FAILED', false, 'check user name and password'],
+  NOAUTH: ['AUTHENTICATION_FAILED', false, 'pass credentials: the server asks for them'],
+  NOPERM: [
+    'PERMISSION_DENIED',
+    false,
+    "give the user access to Busbar's keys, channels and commands (docs/adapters/redis.md)",
+  ],
+  OOM: ['BROKER_FULL', true, 'raise maxmemory, shorten the retention, or let groups catch up'],
+  MISCONF: ['BROKER_REJECTED', true, 'the server cannot save to disk: see its log'],
+  READONLY: ['BROKER_REJECTED', true, 'connect to the master: this is a replica'],
+  LOADING: ['BROKER_REJECTED', true, 'the server is loading its data: wait'],
+  BUSY: ['BROKER_REJECTED', true, 'a script blocks the server: see SCRIPT KILL'],
+  MASTERDOWN: ['BROKER_REJECTED', true, 'the master is down: wait for the failover'],
+  CLUSTERDOWN: ['BROKER_REJECTED', true, 'the cluster is down: see CLUSTER INFO'],
+  TRYAGAIN: ['BROKER_REJECTED', true, 'a slot is being moved: wait'],
+  NOREPLICAS: ['BROKER_REJECTED', true, 'too few replicas are connected: see min-replicas-to-write'],
+  WRONGTYPE: [
+    'TOPOLOGY_INCOMPATIBLE',
+    false,
+    'another client uses a key of this name for something else: see the topic and its prefix',
+  ],
+  NOGROUP: ['TOPOLOGY_MISSING', true, 'the group was deleted: subscribe again'],
+  CROSSSLOT: ['TOPOLOGY_INCOMPATIBLE', false, "in a cluster an address must have the topic's hash tag"],
+}
+
+export const isReplyError = (error: unknown): error is Error =>
+  error instanceof Error && (error.name === 'ReplyError' || REPLIES[firstWord(error.message)] !== undefined)
+
+const firstWord = (text: string) => /^-?([A-Z]+)\b/.exec(text)?.[1] ?? ''
+
+/** The error for a reply of the server. */
+export function replyError(cause: unknown): BusError {
+  if (isBusError(cause)) return cause
+  const { message = String(cause) } = (cause ?? {}) as { message?: string }
+  const text = message.replace(/^-/, '')
+  // An error inside a script is wrapped by some versions: "ERR … script: …, on @user_script:1: -OOM …".
+  const word =
+    REPLIES[firstWord(text)] === undefined
+      ? (/\b(OOM|NOPERM|WRONGTYPE|MISCONF|READONLY|NOGROUP)\b/.exec(text)?.[1] ?? '')
+      : firstWord(text)
+  const known = REPLIES[word]
+  if (known === undefined)
+    return new BusError('BROKER_REJECTED', `Redis refused: ${text.slice(0, 300)}`, { cause })
+  const [code, retryable, remedy] = known
+  return new BusError(code, `Redis refused: ${text.slice(0, 300)}`, { cause, retryable, remedy })
+}
+
+const TLS_CODE = /^(?:ERR_SSL_|ERR_TLS_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|EPROTO)/
+
+/** Why a connection was not made; each kind needs different people to act. */
+export function connectError(cause: unknown, where: string): BusError {
+  if (isBusError(cause)) return cause
+  const { code = '', message = '' } = (cause ?? {}) as { code?: string; message?: string }
+  if (TLS_CODE.test(code) || /certificate|SSL routines|secure TLS connection/i.test(message)) {
+    return new BusError('TLS_FAILED', `no TLS connection to Redis at ${where}: ${message}`, {
+      cause,
+      remedy:
+        'check the certificate, its name (tls.servername) and the authority (tls.ca), and that the port speaks TLS',
+    })
+  }
+  if (
+    /WRONGPASS|NOAUTH|invalid username-password|AUTH .*without any password|invalid password/i.test(message)
+  ) {
+    return new BusError('AUTHENTICATION_FAILED', `Redis at ${where} refused the login`, {
+      cause,
+      field: 'credentials',
+      remedy: 'check user name and password',
+    })
+  }
+  if (/^NOPERM/.test(message)) return replyError(cause)
+  return new BusError(
+    'CONNECTION_FAILED',
+    `Redis at ${where} cannot be reached: ${message || code || 'no answer'}`,
+    {
+      cause,
+      retryable: true,
+      remedy: 'check host, port and network, and whether the port speaks TLS (rediss:)',
+    },
+  )
+}
+
+export const connectionLost = (cause?: unknown): BusError =>
+  new BusError('CONNECTION_LOST', 'the connection to Redis is lost', {
+    retryable: true,
+    ...(cause === undefined ? {} : { cause }),
+  })
+
+export const connectionClosed = (): BusError =>
+  new BusError('BUS_CLOSED', 'the connection to Redis is closed')
