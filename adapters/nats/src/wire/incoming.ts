@@ -1,5 +1,5 @@
 import { type Envelope, type ForeignHeader, isBusError, META, type RawMessage } from '@busbar/core/adapter'
-import { assertValidEnvelope, natsBinding, percentDecodeLenient } from '@busbar/core/cloudevents'
+import { natsBinding, percentDecodeLenient } from '@busbar/core/cloudevents'
 
 import { originalHeader } from './header-values.ts'
 
@@ -19,7 +19,6 @@ const TRANSPORT: readonly string[] = [META.key, META.notBefore, META.requestId, 
 export function decodeMessage(headers: readonly ForeignHeader[], body: Uint8Array): Decoded {
   try {
     const envelope = natsBinding.read({ headers: headers.map(originalHeader), body })
-    assertValidEnvelope(envelope)
     const { meta } = envelope
     let own: Record<string, string> | undefined
     for (const name of TRANSPORT) {

@@ -1,5 +1,5 @@
 import { type Envelope, isBusError, META, type RawMessage } from '@busbar/core/adapter'
-import { assertValidEnvelope, rabbitmqBinding } from '@busbar/core/cloudevents'
+import { rabbitmqBinding } from '@busbar/core/cloudevents'
 import { foreign, type HeaderTable, headersOf, REDELIVERIES } from './headers.ts'
 
 /** The parts of a driver's message that are read. */
@@ -28,7 +28,6 @@ export function decode({ content, properties }: ReceivedMessage): Decoded {
   const contentType = typeof properties.contentType === 'string' ? properties.contentType : undefined
   try {
     const envelope = rabbitmqBinding.read({ headers, contentType, body: content })
-    assertValidEnvelope(envelope)
     return { envelope, meta: envelope.meta }
   } catch (decodeError) {
     if (!isBusError(decodeError)) throw decodeError

@@ -36,7 +36,7 @@ export async function openDeadLetters(link: Link, topic: string, stream: string)
 }
 
 function itemOf(topic: string, id: string, fields: readonly Buffer[]): DeadItem {
-  const { envelope, raw, key, meta } = readEntry(fields, { validate: true })
+  const { envelope, raw, key, meta } = readEntry(fields)
   return {
     id,
     topic,

@@ -1,12 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { type Envelope, type ForeignHeader, isBusError, META, type RawMessage } from '@busbar/core/adapter'
-import {
-  assertValidEnvelope,
-  contentMode,
-  type HeaderBinding,
-  headerBinding,
-  KAFKA_BINDING,
-} from '@busbar/core/cloudevents'
+import { contentMode, type HeaderBinding, headerBinding, KAFKA_BINDING } from '@busbar/core/cloudevents'
 
 /** Names and values in turns, as XADD takes them. */
 export type Fields = (string | Uint8Array)[]
@@ -80,10 +74,9 @@ export interface Entry {
 }
 
 /**
- * Reads the fields of an entry. Never throws: what cannot be decoded keeps its bytes and headers. `validate`: so does what is no
- * valid event; core checks deliveries itself.
+ * Reads the fields of an entry. Never throws: what is no event keeps its bytes and headers.
  */
-export function readEntry(fields: readonly Buffer[], options: { readonly validate?: boolean } = {}): Entry {
+export function readEntry(fields: readonly Buffer[]): Entry {
   let body: Buffer | null = null
   let position: string | undefined
   let redelivered = 0
@@ -115,7 +108,6 @@ export function readEntry(fields: readonly Buffer[], options: { readonly validat
   }
   try {
     const envelope = redisBinding.read({ headers, body })
-    if (options.validate === true) assertValidEnvelope(envelope)
     return { envelope, meta: envelope.meta, ...rest }
   } catch (decodeError) {
     if (!isBusError(decodeError)) throw decodeError
