@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import type { Channel } from 'amqplib'
 
 /** What the driver's confirm channel is to us. */
 interface DriverChannel {
@@ -24,32 +25,39 @@ const model = require(join(dirname(require.resolve('amqplib')), 'lib', 'channel_
     prototype: {
       open(this: DriverChannel): Promise<unknown>
       assertQueue(this: DriverChannel, name: string, options?: unknown): Promise<unknown>
+      assertExchange(this: DriverChannel, name: string, ...rest: unknown[]): Promise<unknown>
     }
   }
 }
 
 /** Faults between the adapter and the broker that a cable cannot have: made in the driver, by the client's port. */
 export class DriverFaults {
-  readonly #portOf: (client: string) => Promise<number>
+  readonly #portOf: (client: string) => number
   readonly #publish = model.ConfirmChannel.prototype.publish
   readonly #open = model.Channel.prototype.open
   readonly #assertQueue = model.Channel.prototype.assertQueue
+  readonly #assertExchange = model.Channel.prototype.assertExchange
   readonly #channels = new Set<DriverChannel>()
-  /** Queues that were declared here. */
-  readonly queues = new Set<string>()
+  /** What was declared here: AMQP has no way to list it. */
+  readonly #queues = new Set<string>()
+  readonly #exchanges = new Set<string>()
   readonly #lose = new Map<number, number>()
   readonly #refuse = new Map<number, number>()
   #dead = 0
 
-  constructor(portOf: (client: string) => Promise<number>) {
+  constructor(portOf: (client: string) => number) {
     this.#portOf = portOf
     const faults = this
     model.ConfirmChannel.prototype.publish = function (exchange, routingKey, content, options, callback) {
       return faults.#onPublish(this, exchange, routingKey, content, options, callback)
     }
     model.Channel.prototype.assertQueue = function (name, options) {
-      if (name !== '' && !name.startsWith('busbar___')) faults.queues.add(name)
+      faults.#queues.add(name)
       return faults.#assertQueue.call(this, name, options)
+    }
+    model.Channel.prototype.assertExchange = function (name, ...rest) {
+      faults.#exchanges.add(name)
+      return faults.#assertExchange.call(this, name, ...rest)
     }
     model.Channel.prototype.open = function () {
       faults.#channels.add(this)
@@ -59,16 +67,29 @@ export class DriverFaults {
 
   uninstall(): void {
     model.Channel.prototype.assertQueue = this.#assertQueue
+    model.Channel.prototype.assertExchange = this.#assertExchange
     model.ConfirmChannel.prototype.publish = this.#publish
     model.Channel.prototype.open = this.#open
   }
 
+  /** Deletes what was declared under these names, with all it holds. */
+  async removeDeclared(channel: Channel, which: (name: string) => boolean): Promise<void> {
+    for (const name of [...this.#queues].filter(which)) {
+      await channel.deleteQueue(name)
+      this.#queues.delete(name)
+    }
+    for (const name of [...this.#exchanges].filter(which)) {
+      await channel.deleteExchange(name)
+      this.#exchanges.delete(name)
+    }
+  }
+
   async loseConfirms(client: string, count: number): Promise<void> {
-    this.#lose.set(await this.#portOf(client), count)
+    this.#lose.set(this.#portOf(client), count)
   }
 
   async refusePublishes(client: string, count: number): Promise<void> {
-    this.#refuse.set(await this.#portOf(client), count)
+    this.#refuse.set(this.#portOf(client), count)
   }
 
   refuseDeadLetters(count: number): void {
@@ -77,7 +98,7 @@ export class DriverFaults {
 
   /** An ack of what never was: the broker answers by closing the channel, and leaves the connection. */
   async killChannels(client: string): Promise<void> {
-    const port = await this.#portOf(client)
+    const port = this.#portOf(client)
     for (const channel of this.#channels) {
       if (channel.connection.stream.remotePort !== port || (channel.consumers?.size ?? 0) === 0) continue
       try {
@@ -101,7 +122,7 @@ export class DriverFaults {
       setImmediate(() => callback?.(new Error('message nacked')))
       return true
     }
-    if (this.#dead > 0 && exchange === '' && /__dead$|^\w*dead/.test(routingKey)) {
+    if (this.#dead > 0 && exchange === '' && routingKey.endsWith('__dead')) {
       this.#dead--
       return nack()
     }

@@ -11,6 +11,7 @@ export type Command =
       readonly parallel: number
       readonly repeat: number
       readonly shuffle?: number
+      readonly server?: string
     }
   | {
       readonly kind: 'mutants'
@@ -33,6 +34,7 @@ export const HELP = `Runs the conformance suite.
 
   --adapter NAME     memory, an adapter of this repository (rabbitmq, nats, redis), or a module (./path.ts,
                      package-name) whose default export is a Harness
+  --server NAME      for an adapter that runs on several servers: which (redis: redis, valkey; nats: nats, nats-2.10)
   --json FILE        the report as JSON
   --markdown FILE    as a Markdown matrix
   --junit FILE       as JUnit XML
@@ -61,6 +63,7 @@ const OPTIONS = {
   parallel: { type: 'string' },
   repeat: { type: 'string' },
   shuffle: { type: 'string' },
+  server: { type: 'string' },
   mutants: { type: 'boolean' },
   only: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
@@ -72,7 +75,7 @@ export function parseCommand(args: readonly string[]): Command {
   if (values.help === true) return { kind: 'help' }
   const filter = values.filter === undefined ? {} : { filter: values.filter }
   if (values.mutants === true) {
-    refuse(values, ['adapter', 'markdown', 'junit', 'repeat', 'shuffle'], 'together with --mutants')
+    refuse(values, ['adapter', 'markdown', 'junit', 'repeat', 'shuffle', 'server'], 'together with --mutants')
     return {
       kind: 'mutants',
       ...filter,
@@ -97,6 +100,7 @@ export function parseCommand(args: readonly string[]): Command {
     parallel: whole('parallel', values.parallel ?? '1', 1),
     repeat: whole('repeat', values.repeat ?? '1', 1),
     ...(values.shuffle === undefined ? {} : { shuffle: whole('shuffle', values.shuffle, 0) }),
+    ...(values.server === undefined ? {} : { server: values.server }),
   }
 }
 

@@ -30,6 +30,10 @@ async function main(args: readonly string[]): Promise<number> {
 async function suite(command: SuiteCommand): Promise<number> {
   const { adapter, files, kind: _, ...options } = command
   const harness = await loadHarness(adapter)
+  if (options.server !== undefined && harness.servers?.includes(options.server) !== true) {
+    const known = harness.servers?.join(', ') ?? 'this adapter has no servers to choose from'
+    throw new UsageError(`--server ${options.server}: not one of ${known}`)
+  }
   const report = await runSuite(harness, allCases, { ...options, onResult: showResult })
   if (report.cases.length === 0)
     throw new UsageError(`--filter ${command.filter ?? ''}: no case has it in its id`)

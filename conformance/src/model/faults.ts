@@ -19,6 +19,11 @@ export type FaultId =
  */
 export interface Faults {
   readonly available: ReadonlySet<FaultId>
+  /**
+   * Those that hurt nobody but the client they name: a case that needs no others runs beside other cases. One that needs any
+   * other harms the broker they share, and runs alone. Default: none.
+   */
+  readonly contained?: ReadonlySet<FaultId>
   /** Breaks the link of one client, or of all, until `heal`. */
   cut(client?: string): Promise<void>
   heal(client?: string): Promise<void>

@@ -9,8 +9,16 @@ import type { RawClient } from './raw-client.ts'
 export interface Harness {
   /** The adapter's name in reports. */
   readonly name: string
-  /** Called once for a run (on the embedded broker, once for each case: it is cheap, and each gets its own time). */
-  open(): Promise<Environment>
+  /**
+   * The servers it can run on, for adapters that speak to more than one: other versions, compatible products. The first is the
+   * default. Absent: there is nothing to choose.
+   */
+  readonly servers?: readonly string[]
+  /**
+   * Called once for a run (on the embedded broker, once for each case: it is cheap, and each gets its own time). `server` is one of
+   * `servers`; absent, the first of them.
+   */
+  open(options?: { readonly server?: string }): Promise<Environment>
   /** Whether each case gets an environment of its own. Default false. */
   readonly isolated?: boolean
 }
@@ -23,6 +31,8 @@ export interface Environment {
   readonly faults?: Faults
   /** The plain client, for topics of the buses that have this prefix. */
   readonly raw?: (prefix: string) => RawClient
+  /** A case is over and its buses are closed: removes from the broker what they made under its prefix. */
+  readonly cleanUp?: (prefix: string) => Promise<void>
   close(): Promise<void>
 }
 

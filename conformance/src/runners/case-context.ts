@@ -51,6 +51,7 @@ export function openCase(options: CaseContextOptions): OpenCase {
   const backgroundErrors: unknown[] = []
   const logged: { level: 'info' | 'warn' | 'error'; message: string }[] = []
   const fullName = (client: string) => `${prefix}-${client}`
+  const caseFaults = namedFaults(environment.faults, fullName)
   let clients = 0
   let closed = false
 
@@ -71,6 +72,7 @@ export function openCase(options: CaseContextOptions): OpenCase {
       onError: error => void backgroundErrors.push(error),
       ...given,
     }
+    await caseFaults.admit(name)
     const bus = await createBus(
       alterations.adapter?.(adapter) ?? adapter,
       alterations.options?.(busOptions) ?? busOptions,
@@ -95,7 +97,7 @@ export function openCase(options: CaseContextOptions): OpenCase {
     until: waiting.until,
     within: waiting.within,
     pass: waiting.pass,
-    faults: namedFaults(environment.faults, fullName),
+    faults: caseFaults.faults,
     raw: environment.raw?.(prefix) ?? NO_RAW_CLIENT,
     backgroundErrors,
     logged,

@@ -15,6 +15,8 @@ export interface SuiteOptions {
   readonly timeLimit?: number
   /** Ends the run: cases that have not begun are reported as skipped. */
   readonly signal?: AbortSignal
+  /** Which of the harness's `servers` to run on. Default: the first. */
+  readonly server?: string
   /** Makes the random source of each case. Default 1. */
   readonly seed?: number
   readonly alterations?: Alterations
@@ -41,13 +43,16 @@ type Verdict = { readonly status: CaseStatus; readonly reason?: string }
 
 /** Opens the harness and asks the adapter what it can do. Rejects when there is no broker to talk to. */
 export async function openSuite(harness: Harness, options: SuiteOptions = {}): Promise<Suite> {
-  const shared = harness.isolated === true ? undefined : await harness.open()
+  const open = () => harness.open(options.server === undefined ? {} : { server: options.server })
+  const shared = harness.isolated === true ? undefined : await open()
   const strays = strayErrors()
   // Unique among processes that share a broker, and short enough for every broker's names.
   const run = `${Date.now().toString(36)}${Math.floor(Math.random() * 36 ** 3).toString(36)}`
   let count = 0
 
-  const { version, capabilities } = await introduce(harness, shared, `c${run}-0`)
+  const { version, capabilities } = await introduce(open, shared, `c${run}-0`)
+  const isExclusive = ({ case: { faults = [] } }: PlannedRun) =>
+    shared !== undefined && faults.some(id => shared.faults?.contained?.has(id) !== true)
   const isUnmet = (id: CapabilityId) => capabilities.of[id].support === 'unsupported'
 
   /** Runs `work` as a case: in an environment, within limits, and with a look at what it leaves behind. */
@@ -56,7 +61,7 @@ export async function openSuite(harness: Harness, options: SuiteOptions = {}): P
     alterations: Alterations,
     work: (t: CaseContext) => Promise<unknown>,
   ): Promise<Verdict> {
-    const environment = shared ?? (await harness.open())
+    const environment = shared ?? (await open())
     const missing = missingMeans(planned.case, environment)
     if (missing !== undefined) {
       if (shared === undefined) await environment.close()
@@ -80,8 +85,9 @@ export async function openSuite(harness: Harness, options: SuiteOptions = {}): P
       await environment.close()
       const left = environment.time?.pending ?? 0
       if (left > 0) fail(new Error(`${left} timers are left although every bus was closed`))
-    } else if (planned.case.faults !== undefined) {
-      await environment.faults?.heal()
+    } else {
+      if (isExclusive(planned)) await environment.faults?.heal()
+      await environment.cleanUp?.(prefix).catch(fail)
     }
     // A rejection is reported as unhandled one turn of the event loop after it happened.
     await new Promise(resolve => setImmediate(resolve))
@@ -126,7 +132,7 @@ export async function openSuite(harness: Harness, options: SuiteOptions = {}): P
     adapter: harness.name,
     version,
     capabilities,
-    exclusive: planned => shared !== undefined && (planned.case.faults?.length ?? 0) > 0,
+    exclusive: isExclusive,
     async run(planned) {
       const began = performance.now()
       const verdict = await verdictOf(planned)
@@ -161,11 +167,11 @@ export async function openSuite(harness: Harness, options: SuiteOptions = {}): P
 
 /** Connects once, to learn the server's version and what it can do. */
 async function introduce(
-  harness: Harness,
+  open: () => Promise<Environment>,
   shared: Environment | undefined,
   prefix: string,
 ): Promise<{ version: string; capabilities: Capabilities }> {
-  const environment = shared ?? (await harness.open())
+  const environment = shared ?? (await open())
   const client = `${prefix}-introduction`
   const adapter: Adapter = environment.adapter({ client })
   const time = environment.time
@@ -178,7 +184,7 @@ async function introduce(
     }
     return await (time ? virtualWaiting(time, own).within(work(), 'connecting to the broker') : work())
   } finally {
-    if (shared === undefined) await environment.close()
+    await (shared === undefined ? environment.close() : environment.cleanUp?.(prefix))
   }
 }
 

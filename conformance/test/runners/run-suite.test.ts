@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, expect, it } from 'vitest'
 import { memoryHarness } from '../../src/harness/memory.ts'
+import type { FaultId, Faults } from '../../src/model/faults.ts'
+import type { Harness } from '../../src/model/harness.ts'
 import { runSuite } from '../../src/runners/run-suite.ts'
+import { overlay } from '../../src/wrap/overlay.ts'
 import { aCase, resultOf, without } from '../support.ts'
 
 const never = () => new Promise<never>(() => {})
@@ -190,5 +193,56 @@ describe('a run of many cases', () => {
     const { summary, adapter, version } = await runSuite(memoryHarness, [...cases, failing])
     expect(summary).toMatchObject({ pass: 6, fail: 1, refused: 0, 'not-proven': 0, skipped: 0, total: 7 })
     expect({ adapter, version }).toEqual({ adapter: 'memory', version: 'memory 1' })
+  })
+})
+
+describe('faults that a case shares its broker with', () => {
+  /** One environment for all cases, whose faults hurt only the clients they name. */
+  function shared() {
+    const cuts: (string | undefined)[] = []
+    const cleaned: string[] = []
+    const harness: Harness = {
+      name: 'shared',
+      async open() {
+        const environment = await memoryHarness.open()
+        const faults = environment.faults as Faults
+        return {
+          ...environment,
+          faults: overlay(faults, {
+            contained: new Set<FaultId>(['cut', 'heal']),
+            cut: async client => void cuts.push(client),
+          }),
+          cleanUp: async prefix => void cleaned.push(prefix),
+        }
+      },
+    }
+    return { harness, cuts, cleaned }
+  }
+
+  it('a cut of all links is one of this case’s clients, those that come later included', async () => {
+    const { harness, cuts } = shared()
+    const item = aCase(
+      async t => {
+        await t.bus({ client: 'early' })
+        await t.faults.cut()
+        await t.bus({ client: 'late' })
+      },
+      { faults: ['cut'] },
+    )
+    expect((await resultOf(item, { harness })).status).toBe('pass')
+    expect(cuts).toEqual([expect.stringMatching(/-early$/), expect.stringMatching(/-late$/)])
+  })
+
+  it('what a case made on the broker is removed after it', async () => {
+    const { harness, cleaned } = shared()
+    let prefix = ''
+    await resultOf(
+      aCase(async t => {
+        prefix = t.prefix
+        await t.bus()
+      }),
+      { harness },
+    )
+    expect(cleaned).toContain(prefix)
   })
 })

@@ -71,7 +71,7 @@ const writeFailsThenStops: ConformanceCase = {
     const first = await t.bus({ client: 'first' })
     const tried = witness(t, rejectAll)
     await t.faults.failDeadLetters(1_000)
-    await first.subscribe('jobs', { group: 'workers' }, tried.handle)
+    await first.subscribe('jobs', { group: 'workers', lease: 2_000 }, tried.handle)
     await first.publish('jobs', item('doomed'))
     await t.until(() => tried.deliveries.length > 0, 'the handler to reject it')
     await t.faults.crash('first')
@@ -79,7 +79,7 @@ const writeFailsThenStops: ConformanceCase = {
 
     const second = await t.bus({ client: 'second' })
     const seen = witness(t, rejectAll)
-    await second.subscribe('jobs', { group: 'workers' }, seen.handle)
+    await second.subscribe('jobs', { group: 'workers', lease: 2_000 }, seen.handle)
     const letters = await deadLettered(t, second, 'jobs', 'workers')
     assert.deepEqual(
       letters.map(l => l.event?.id),
