@@ -36,6 +36,9 @@ const DIFFERENT: Partial<Record<CapabilityId, Capability>> = {
   'lease.extend': emulated(
     'a delivery is ours as long as its channel, up to the broker’s consumer_timeout (30 minutes by default)',
   ),
+  'topic.retention': unsupported(
+    'a queue keeps an event until it is settled and nothing after; its own limits would drop what nobody has handled yet',
+  ),
   'stats.lag': unsupported('queues have depths, not positions'),
 }
 

@@ -31,6 +31,9 @@ const SPECIAL: Partial<Record<CapabilityId, Capability>> = {
   'request.reply': emulated(
     'lists for requests and channels for replies; what is on its way is lost with a connection, as promised: at most once',
   ),
+  'topic.retention': emulated(
+    'a floor: streams are trimmed after every 500 publishes and from time to time, and never of what a group has not settled',
+  ),
   'request.no-responder': emulated('a responder that crashed counts for up to 15 s'),
 }
 

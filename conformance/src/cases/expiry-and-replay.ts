@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { topic } from '@busbar/core'
 import type { StartPosition } from '@busbar/core/adapter'
 import type { CaseContext, ConformanceCase } from '../model/case.ts'
 import { settled } from './support/dead.ts'
@@ -180,6 +181,28 @@ const resumes: ConformanceCase = {
   },
 }
 
+/** More than Redis stores before it trims. */
+const OLD = ids('old', 1_200)
+const kept = topic('jobs', { retention: { count: 100 } })
+
+const retention: ConformanceCase = {
+  id: 'replay.retention@1',
+  title: 'A topic keeps what its retention covers for groups to come, and lets go of what is older',
+  requires: ['subscribe.group', 'replay.earliest', 'topic.retention'],
+  covers: [118],
+  demand: t => t.bus({ topics: [kept], requires: ['replay.earliest'] }),
+  run: async t => {
+    const bus = await t.bus({ topics: [kept] })
+    await publishItems(bus, kept, OLD)
+    const covered = ids('new', 100)
+    await publishItems(bus, kept, covered)
+    const seen = witness(t)
+    await bus.subscribe(kept, { group: 'late', start: 'earliest' }, seen.handle)
+    await t.until(() => covered.every(id => seen.starts(id) > 0), 'the events that the retention covers')
+    assert.equal(seen.starts('old-0'), 0, 'the oldest of 1,300 events is there, beyond a retention of 100')
+  },
+}
+
 /** Time limits on events, and where a subscription begins. */
 export const expiryAndReplayCases: readonly ConformanceCase[] = [
   expired,
@@ -191,4 +214,5 @@ export const expiryAndReplayCases: readonly ConformanceCase[] = [
   fromTime,
   fromPosition,
   resumes,
+  retention,
 ]

@@ -1,5 +1,5 @@
 import { isBusError } from '@busbar/core'
-import type { QueueStats } from '@busbar/core/adapter'
+import type { QueueStats, Retention } from '@busbar/core/adapter'
 import type { Mutant } from '../model/mutant.ts'
 import { alterBroker } from '../wrap/broker.ts'
 
@@ -8,6 +8,24 @@ const stats =
   (change: (stats: QueueStats) => QueueStats): NonNullable<Mutant['adapter']> =>
   adapter =>
     alterBroker(adapter, broker => ({ stats: async query => change(await broker.stats(query)) }))
+
+/** Changes what topics are said to keep. */
+const retention =
+  (change: (retention: Retention) => Retention | undefined): NonNullable<Mutant['adapter']> =>
+  adapter =>
+    alterBroker(adapter, broker => ({
+      topology: ({ topics, groups }, mode) =>
+        broker.topology(
+          {
+            topics: topics.map(({ retention: asked, ...spec }) => {
+              const given = asked === undefined ? undefined : change(asked)
+              return { ...spec, ...(given === undefined ? {} : { retention: given }) }
+            }),
+            groups,
+          },
+          mode,
+        ),
+    }))
 
 export const topologyMutants: readonly Mutant[] = [
   {
@@ -85,6 +103,19 @@ export const topologyMutants: readonly Mutant[] = [
           }
         },
       })),
+  },
+  {
+    id: 'retention-ignored',
+    bug: 'a topic keeps what the broker keeps by default, whatever retention it declares',
+    adapter: retention(() => undefined),
+  },
+  {
+    id: 'retention-cut-short',
+    bug: 'a topic keeps less than its retention',
+    adapter: retention(({ count, ...others }) => ({
+      ...others,
+      ...(count === undefined ? {} : { count: Math.ceil(count / 2) }),
+    })),
   },
   {
     id: 'stats-no-backlog',

@@ -1,4 +1,4 @@
-import { CAPABILITY_IDS, type Capabilities, NATIVE } from '@busbar/core/adapter'
+import { CAPABILITIES_VERSION, CAPABILITY_IDS, type Capabilities, NATIVE } from '@busbar/core/adapter'
 import { describe, expect, it } from 'vitest'
 import type { CaseResult } from '../../src/model/harness.ts'
 import { toJson } from '../../src/report/json.ts'
@@ -7,7 +7,7 @@ import { toMarkdown } from '../../src/report/markdown.ts'
 import { aReport } from '../support.ts'
 
 const capabilities: Capabilities = {
-  version: 1,
+  version: CAPABILITIES_VERSION,
   of: Object.fromEntries(CAPABILITY_IDS.map(id => [id, NATIVE])) as Capabilities['of'],
 }
 const cases: readonly CaseResult[] = [

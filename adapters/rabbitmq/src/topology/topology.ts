@@ -13,7 +13,6 @@ import type { Admin } from '../connection/admin.ts'
 import { bindDue, declareDelays, queueArguments } from './declare.ts'
 import { DELAY, type Names } from './names.ts'
 import type { Registry } from './registry.ts'
-import { refuseRetention } from './retention.ts'
 
 /** What topics and groups need on the broker: made, compared, and made again after the broker lost it. */
 export class TopologyKeeper {
@@ -43,7 +42,6 @@ export class TopologyKeeper {
   }
 
   async apply(topology: Topology, mode: TopologyMode): Promise<readonly Drift[]> {
-    for (const spec of topology.topics) refuseRetention(spec)
     for (const spec of topology.topics) {
       this.#topics.set(spec.topic, spec)
       this.#exchanges.set(spec.topic, spec.address ?? this.#names.exchange(spec.topic))

@@ -49,13 +49,15 @@ export const CAPABILITY_IDS = [
   'events.binary',
   /** Structured content mode on this adapter's wire. */
   'events.structured',
+  /** A topic's `retention`: how long events are kept for groups to come and for replay. */
+  'topic.retention',
   'topology.declare',
   'topology.verify',
 ] as const
 
 export type CapabilityId = (typeof CAPABILITY_IDS)[number]
 
-export const CAPABILITIES_VERSION = 1
+export const CAPABILITIES_VERSION = 2
 
 export type Capability =
   | { readonly support: 'native' }

@@ -1,4 +1,5 @@
 import { CAPABILITY_IDS, type Capabilities, type CapabilityId } from '../adapter/capabilities.ts'
+import type { Topic } from '../contracts/index.ts'
 import { BusError, type Issue, issuesError } from '../errors/bus-error.ts'
 
 const reasonOf = (capabilities: Capabilities, id: CapabilityId): string | undefined => {
@@ -21,11 +22,23 @@ export function requireCapability(
   })
 }
 
+/** Something asked of the adapter, and the option that asks for it. */
+export interface Demand {
+  readonly id: CapabilityId
+  readonly field: string
+}
+
+/** What a topic's declaration cannot do without. */
+export const topicDemands = (topic: Topic, field: string): readonly Demand[] => [
+  ...(topic.ordered ? [{ id: 'order.key' as const, field }] : []),
+  ...(topic.retention === undefined ? [] : [{ id: 'topic.retention' as const, field: `${field}.retention` }]),
+]
+
 /** What is wrong with a list of demands: all of it, so that one start shows everything. */
 export function demandIssues(
   adapter: string,
   capabilities: Capabilities,
-  demands: readonly { id: CapabilityId; field: string }[],
+  demands: readonly Demand[],
 ): readonly Issue[] {
   return demands.flatMap(({ id, field }) => {
     const reason = reasonOf(capabilities, id)
@@ -42,11 +55,7 @@ export function demandIssues(
 }
 
 /** @throws BusError CAPABILITY_UNSUPPORTED listing every demand that cannot be met. */
-export function requireAll(
-  adapter: string,
-  capabilities: Capabilities,
-  demands: readonly { id: CapabilityId; field: string }[],
-): void {
+export function requireAll(adapter: string, capabilities: Capabilities, demands: readonly Demand[]): void {
   const issues = demandIssues(adapter, capabilities, demands)
   if (issues.length > 0)
     throw issuesError('CAPABILITY_UNSUPPORTED', `the ${adapter} adapter cannot do what is asked`, issues)

@@ -11,7 +11,7 @@ import { systemRandom } from '../time/random.ts'
 import { assertAdapter, loadAdapter } from './adapter-loader.ts'
 import type { Bus } from './bus.ts'
 import type { BusOptions } from './bus-options.ts'
-import { requireAll } from './capabilities.ts'
+import { type Demand, requireAll, topicDemands } from './capabilities.ts'
 import { ConnectedBus } from './connected-bus.ts'
 import { checkBusOptions } from './option-specs.ts'
 import { Subscriptions } from './subscriptions.ts'
@@ -75,7 +75,7 @@ export async function createBus(target: string | Adapter, options: BusOptions = 
   const broker = await connect(adapter, context)
   try {
     requireAll(adapter.name, broker.capabilities, demands)
-    const topics = new TopicRegistry(broker, options.topology ?? 'declare')
+    const topics = new TopicRegistry(adapter.name, broker, options.topology ?? 'declare')
     const {
       maxInFlight = 8_192,
       maxInFlightBytes = 64 * 1024 * 1024,
@@ -145,11 +145,9 @@ async function connect(adapter: Adapter, context: AdapterContext): Promise<Broke
 }
 
 /** What the options cannot do without. */
-const demandsOf = (options: BusOptions) => [
+const demandsOf = (options: BusOptions): readonly Demand[] => [
   ...(options.requires ?? []).map((id, i) => ({ id, field: `requires.${i}` })),
-  ...(options.topics ?? []).flatMap((topic, i) =>
-    topic.ordered ? [{ id: 'order.key' as const, field: `topics.${i}` }] : [],
-  ),
+  ...(options.topics ?? []).flatMap((topic, i) => topicDemands(topic, `topics.${i}`)),
   ...(options.mode === undefined ? [] : [{ id: `events.${options.mode}` as const, field: 'mode' }]),
   ...(options.topology === 'verify' ? [{ id: 'topology.verify' as const, field: 'topology' }] : []),
 ]

@@ -12,7 +12,7 @@ import type { PreparedDelivery } from '../consuming/prepared-delivery.ts'
 import type { Processor } from '../consuming/processor.ts'
 import type { BusSubscription, EventStream, SubscriptionStats } from '../consuming/subscription.ts'
 import { gateFor, type SuspectGate } from '../consuming/suspect-gate.ts'
-import { isPattern } from '../contracts/index.ts'
+import { isPattern, type Topic } from '../contracts/index.ts'
 import { BusError, issuesError } from '../errors/bus-error.ts'
 import type { Instrumentation } from '../instrumentation/instrumentation.ts'
 import type { HandleMiddleware } from '../instrumentation/middleware.ts'
@@ -21,7 +21,7 @@ import { checkOptions } from '../options/index.ts'
 import { type KillSwitchOptions, type RetryPolicyInput, retryIssues } from '../retry/index.ts'
 import type { Clock } from '../time/clock.ts'
 import type { Random } from '../time/random.ts'
-import { requireAll } from './capabilities.ts'
+import { type Demand, requireAll, topicDemands } from './capabilities.ts'
 import { CONSUME_SPECS } from './option-specs.ts'
 import { BusSubscriptionHandle } from './subscription-handle.ts'
 import type { TopicRegistry } from './topic-registry.ts'
@@ -191,18 +191,18 @@ export class Subscriptions {
         },
       )
     }
-    this.#requireCapabilities(options, pattern, ordered)
+    this.#requireCapabilities(options, state?.topic)
     return { table, options, ordered, partitions: state?.topic.partitions ?? 1, concurrency, prefetch }
   }
 
-  #requireCapabilities(options: ConsumeOptions, pattern: boolean, ordered: boolean): void {
-    const demands: { id: CapabilityId; field: string }[] = [
+  #requireCapabilities(options: ConsumeOptions, topic: Topic | undefined): void {
+    const demands: Demand[] = [
       options.group === undefined
         ? { id: 'subscribe.broadcast', field: 'group' }
         : { id: 'subscribe.group', field: 'group' },
     ]
-    if (pattern) demands.push({ id: 'subscribe.wildcard', field: 'target' })
-    if (ordered) demands.push({ id: 'order.key', field: 'target' })
+    if (topic === undefined) demands.push({ id: 'subscribe.wildcard', field: 'target' })
+    else demands.push(...topicDemands(topic, 'target'))
     const replay = replayCapability(options.start)
     if (replay !== undefined) demands.push({ id: replay, field: 'start' })
     requireAll(this.#o.adapter, this.#o.broker.capabilities, demands)

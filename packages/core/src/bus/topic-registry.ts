@@ -2,6 +2,7 @@ import type { Broker } from '../adapter/broker.ts'
 import type { GroupSpec, TopicSpec, Topology, TopologyMode } from '../adapter/topology.ts'
 import { topic as declareTopic, isTopic, type Topic } from '../contracts/index.ts'
 import { BusError } from '../errors/bus-error.ts'
+import { requireAll, topicDemands } from './capabilities.ts'
 
 /** What a bus knows of one topic. */
 export class TopicState {
@@ -66,12 +67,14 @@ export class TopicState {
 
 /** The topics and groups that one bus uses: each topic is declared once, and in one way. */
 export class TopicRegistry {
+  readonly #adapter: string
   readonly #broker: Broker
   readonly #mode: TopologyMode
   readonly #topics = new Map<string, TopicState>()
   readonly #groups: GroupSpec[] = []
 
-  constructor(broker: Broker, mode: TopologyMode) {
+  constructor(adapter: string, broker: Broker, mode: TopologyMode) {
+    this.#adapter = adapter
     this.#broker = broker
     this.#mode = mode
   }
@@ -97,9 +100,13 @@ export class TopicRegistry {
     return this.#topics.get(name)?.topic ?? declareTopic(name)
   }
 
-  /** Resolves when the topic may be published to; undefined when it already may. */
+  /**
+   * Resolves when the topic may be published to; undefined when it already may.
+   * @throws BusError CAPABILITY_UNSUPPORTED if its declaration asks for what the adapter does not have.
+   */
   ensure(state: TopicState): Promise<void> | undefined {
     if (state.ready) return undefined
+    requireAll(this.#adapter, this.#broker.capabilities, topicDemands(state.topic, 'topic'))
     return state.provision(() => this.#apply({ topics: [specOf(state.topic)], groups: [] }))
   }
 

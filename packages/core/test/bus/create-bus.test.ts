@@ -45,17 +45,22 @@ test('an illegal prefix is an illegal name', async () => {
 
 test('every capability that cannot be had is in one error, before anything connects', async () => {
   const { adapter, broker } = scriptedAdapter({
-    without: ['publish.delay', 'order.key', 'events.structured'],
+    without: ['publish.delay', 'order.key', 'topic.retention', 'events.structured'],
   })
   const error = await failing(
     createBus(adapter, {
       requires: ['publish.delay', 'publish.confirm'],
-      topics: [topic('a'), topic('b', { ordered: true })],
+      topics: [topic('a'), topic('b', { ordered: true }), topic('c', { retention: { count: 1 } })],
       mode: 'structured',
     }),
   )
   expect(error.code).toBe('CAPABILITY_UNSUPPORTED')
-  expect(error.issues.map((i: { field: string }) => i.field)).toEqual(['requires.0', 'topics.1', 'mode'])
+  expect(error.issues.map((i: { field: string }) => i.field)).toEqual([
+    'requires.0',
+    'topics.1',
+    'topics.2.retention',
+    'mode',
+  ])
   expect(broker.calls).toEqual([])
 })
 

@@ -1,4 +1,4 @@
-import { event, topic } from '@busbar/core'
+import { type BusError, event, topic } from '@busbar/core'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { memoryWorld, plain, scriptedWorld } from '../support/world.ts'
@@ -77,7 +77,7 @@ test("a header of Busbar's own name is refused", async () => {
 
 test('options that need a capability say so by name', async () => {
   const { bus } = await scriptedWorld({
-    without: ['publish.delay', 'publish.must-route', 'subscribe.wildcard', 'replay.time', 'order.key'],
+    without: ['publish.delay', 'publish.must-route', 'subscribe.wildcard', 'replay.time', 'topic.retention'],
   })
   const unsupported = (field: string) => ({ code: 'CAPABILITY_UNSUPPORTED', field })
   await expect(bus.publish('orders', plain(), { delay: 5 })).rejects.toMatchObject(unsupported('delay'))
@@ -89,6 +89,18 @@ test('options that need a capability say so by name', async () => {
     .catch(e => e)
   expect(error.code).toBe('CAPABILITY_UNSUPPORTED')
   expect(error.issues.map((i: { field: string }) => i.field)).toEqual(['target', 'start'])
+})
+
+test('a topic that declares what the adapter lacks is refused at its first use', async () => {
+  const { bus, broker } = await scriptedWorld({ without: ['order.key', 'topic.retention'] })
+  const demanding = topic('audit', { ordered: true, retention: { age: 1_000 } })
+  const published = await bus.publish(demanding, plain(), { key: 'k' }).catch(e => e)
+  const subscribed = await bus.subscribe(demanding, { group: 'g' }, () => {}).catch(e => e)
+  for (const error of [published, subscribed]) expect(error.code).toBe('CAPABILITY_UNSUPPORTED')
+  const fields = (error: BusError) => error.issues.map(issue => issue.field)
+  expect(fields(published)).toEqual(['topic', 'topic.retention'])
+  expect(fields(subscribed)).toEqual(['target', 'target.retention'])
+  expect(broker.calls).toEqual(['connect'])
 })
 
 test('a target that names nothing, a handler that is none, contracts of two topics', async () => {

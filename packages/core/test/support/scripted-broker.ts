@@ -16,12 +16,12 @@ import type {
   Subscription,
   SubscriptionSpec,
 } from '@busbar/core/adapter'
-import { CAPABILITY_IDS, NATIVE, unsupported } from '@busbar/core/adapter'
+import { CAPABILITIES_VERSION, CAPABILITY_IDS, NATIVE, unsupported } from '@busbar/core/adapter'
 
 const CONFIRMED: PublishResult = { status: 'confirmed' }
 
 export const capabilities = (without: readonly CapabilityId[] = []): Capabilities => ({
-  version: 1,
+  version: CAPABILITIES_VERSION,
   of: Object.fromEntries(
     CAPABILITY_IDS.map(id => [id, without.includes(id) ? unsupported('not in this script') : NATIVE]),
   ) as Capabilities['of'],
