@@ -9,6 +9,7 @@ export default defineConfig({
       '{packages,adapters,examples}/*/test/**/*.test.ts',
       '{conformance,benchmarks}/test/**/*.test.ts',
     ],
+    exclude: ['**/node_modules/**', '**/dist/**', '**/test/broker/**'],
     typecheck: { enabled: false },
     testTimeout: 20_000,
   },

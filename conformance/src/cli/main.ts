@@ -97,7 +97,9 @@ function summariseHunt({ mutants: hunted, cases, summary }: HuntReport): number 
 try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
-  if (!(error instanceof UsageError)) throw error
-  console.error(`${error.message}\n\n${HELP}`)
-  process.exitCode = 2
+  // By name: what starts brokers is not part of the published package, and only a harness may bring it.
+  const isSetup = error instanceof Error && error.name === 'BrokerSetupError'
+  if (!isSetup && !(error instanceof UsageError)) throw error
+  console.error(isSetup ? error.message : `${(error as Error).message}\n\n${HELP}`)
+  process.exitCode = isSetup ? 1 : 2
 }
