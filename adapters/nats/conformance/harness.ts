@@ -3,6 +3,7 @@ import { brokerHarness } from '../../../conformance/src/brokers/broker-harness.t
 import { nats } from '../src/index.ts'
 import { optionsFromUrl } from '../src/url.ts'
 import { rawClient } from './raw-client.ts'
+import { secured } from './secured.ts'
 
 /** What cases are in a hurry about: a crashed member's events go to others after `ackWait`. */
 const IMPATIENT = { reconnectDelay: 50, pingInterval: 1_000, operationTimeout: 3_000, ackWait: 2_000 }
@@ -11,6 +12,7 @@ const IMPATIENT = { reconnectDelay: 50, pingInterval: 1_000, operationTimeout: 3
 export default brokerHarness({
   name: 'nats',
   servers: ['nats', 'nats-2.10'],
+  secured,
   async connect({ url }) {
     const connection = await connect({ servers: url, maxReconnectAttempts: -1, reconnectTimeWait: 100 })
     const api = async (call: string, body = '') =>

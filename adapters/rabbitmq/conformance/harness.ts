@@ -5,11 +5,13 @@ import { alterPublish } from '../../../conformance/src/wrap/broker.ts'
 import { adapterFromUrl } from '../src/index.ts'
 import { DriverFaults } from './driver-faults.ts'
 import { rawClient } from './raw-client.ts'
+import { secured } from './secured.ts'
 
 /** RabbitMQ for the conformance suite. */
 export default brokerHarness({
   name: 'rabbitmq',
   servers: ['rabbitmq'],
+  secured,
   connect({ url }) {
     const ports = new Map<string, number>()
     const driver = new DriverFaults(client => ports.get(client) ?? 0)

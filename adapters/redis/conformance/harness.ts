@@ -3,11 +3,13 @@ import { brokerHarness } from '../../../conformance/src/brokers/broker-harness.t
 import { redis } from '../src/index.ts'
 import { optionsFromUrl } from '../src/url.ts'
 import { rawClient } from './raw.ts'
+import { secured } from './secured.ts'
 
 /** Redis for the conformance suite, or Valkey with `--server valkey`. */
 export default brokerHarness({
   name: 'redis',
   servers: ['redis', 'valkey'],
+  secured,
   connect({ url }) {
     const server = { host: new URL(url).hostname, port: Number(new URL(url).port || 6379) }
     const admin = new Redis(server)

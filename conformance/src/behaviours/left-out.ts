@@ -18,16 +18,6 @@ export const LEFT_OUT: readonly LeftOut[] = [
       'Deleting a queue behind an adapter’s back takes the broker’s own administration, which no harness offers and the embedded broker does not have. It comes with the fault cases for real brokers, where the signal is the subscription’s state `failed`.',
   },
   {
-    behaviour: 126,
-    reason:
-      'The embedded broker asks for no credentials. Each adapter tests bad ones against its own broker, for AUTHENTICATION_FAILED in bounded time.',
-  },
-  {
-    behaviour: 127,
-    reason:
-      'The embedded broker has no socket. TLS, mutual TLS and a wrong authority are tested by each adapter against its own driver, because certificates are options of the adapter and not of the bus.',
-  },
-  {
     behaviour: 128,
     reason:
       'The embedded broker asks for no credentials. That a credentials function is called again on each connect is tested by each adapter, with a broker that was restarted with other users.',

@@ -5,6 +5,7 @@ import type { FaultId, Faults } from '../model/faults.ts'
 import type { Environment, Harness } from '../model/harness.ts'
 import type { RawClient } from '../model/raw-client.ts'
 import { type BrokerName, recipe } from './catalogue.ts'
+import { type SecuredServer, type SecuredVisitors, securedVisitors } from './secured-visitors.ts'
 import { startBroker } from './start-broker.ts'
 import type { StartedBroker } from './started-broker.ts'
 
@@ -14,6 +15,8 @@ export interface BrokerUnderTest {
   readonly name: string
   /** The servers it can run on, the default first. */
   readonly servers: readonly [BrokerName, ...BrokerName[]]
+  /** The same kind of server with TLS and logins. Started by the cases that need it. */
+  readonly secured?: SecuredServer
   /** Once for each run, when the broker serves clients. */
   connect(broker: StartedBroker): Promise<BrokerConnection> | BrokerConnection
 }
@@ -61,7 +64,8 @@ export function brokerHarness(subject: BrokerUnderTest): Harness {
       try {
         const target = new URL(broker.url)
         if (target.port === '') target.port = String(recipe(name).port)
-        return environmentOf(broker, target, await subject.connect(broker))
+        const visitors = subject.secured && securedVisitors(name, subject.secured, Number(target.port))
+        return environmentOf(broker, target, await subject.connect(broker), visitors)
       } catch (error) {
         if (broker.controllable) await broker.remove()
         throw error
@@ -70,7 +74,12 @@ export function brokerHarness(subject: BrokerUnderTest): Harness {
   }
 }
 
-function environmentOf(broker: StartedBroker, target: URL, connection: BrokerConnection): Environment {
+function environmentOf(
+  broker: StartedBroker,
+  target: URL,
+  connection: BrokerConnection,
+  visitors: SecuredVisitors | undefined,
+): Environment {
   const proxies = clientProxies(target.hostname, Number(target.port))
   const calls = callFaults()
   const proxied = async (client: string) => {
@@ -82,6 +91,7 @@ function environmentOf(broker: StartedBroker, target: URL, connection: BrokerCon
   return {
     faults: faultsOf(broker, connection, proxies, calls),
     ...(connection.raw === undefined ? {} : { raw: (prefix: string) => raw(connection, prefix) }),
+    ...(visitors === undefined ? {} : { visitors }),
     adapter({ client }) {
       const { name, capabilities } = connection.adapter(target, client)
       return {
@@ -99,6 +109,7 @@ function environmentOf(broker: StartedBroker, target: URL, connection: BrokerCon
     async close() {
       await proxies.close()
       await connection.close?.()
+      await visitors?.close()
       if (broker.controllable) await broker.remove()
     },
   }

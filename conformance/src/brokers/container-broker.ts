@@ -17,6 +17,8 @@ export interface RunningContainer {
   readonly image: string
   readonly url: string
   readonly adminUrl: string | undefined
+  /** Ports of the host by ports of the container. */
+  readonly published: ReadonlyMap<number, number>
   readonly timeoutMs: number
 }
 
@@ -35,6 +37,11 @@ export async function containerBroker(running: RunningContainer): Promise<Starte
     version,
     image,
     adminUrl,
+    portOf(inside) {
+      const port = running.published.get(inside)
+      if (port === undefined) throw new BrokerSetupError(`port ${inside} of ${recipe.title} is not published`)
+      return port
+    },
     controllable: true,
     start,
     restart: async () => {

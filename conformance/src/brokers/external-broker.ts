@@ -21,6 +21,7 @@ export async function externalBroker(
     version,
     image: undefined,
     adminUrl: undefined,
+    portOf: inside => (inside === recipe.port ? Number(url.port || recipe.port) : inside),
     controllable: false,
     restart: refuse,
     stop: refuse,

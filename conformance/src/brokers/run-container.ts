@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
+import { buffer } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { pack } from 'tar-stream'
 import type { BrokerName, BrokerRecipe } from './catalogue.ts'
 import type { Engine } from './engine.ts'
 import { freePort } from './free-port.ts'
@@ -16,6 +18,8 @@ export interface ContainerRequest {
     readonly instance?: string
     readonly extraArguments?: readonly string[]
     readonly settings?: Readonly<Record<string, string>>
+    readonly files?: Readonly<Record<string, string>>
+    readonly ports?: readonly number[]
   }
   readonly report: (line: string) => void
 }
@@ -23,6 +27,8 @@ export interface ContainerRequest {
 export interface Ports {
   readonly port: number
   readonly adminPort: number | undefined
+  /** All of them: ports of the host by ports of the container. */
+  readonly published: ReadonlyMap<number, number>
 }
 
 /** Set on every container made here, so that `brokers down` finds them. */
@@ -45,7 +51,14 @@ export async function runContainer(
   const { Id: imageId } = await engine.container.dockerode.getImage(image).inspect()
   // Port 0: an instance gets a free port once, and keeps it whatever the next caller would draw.
   const server = [recipe.command, recipe.environment?.(host, 0)]
-  const made = fingerprint([imageId, server, options.extraArguments, options.settings])
+  const made = fingerprint([
+    imageId,
+    server,
+    options.extraArguments,
+    options.settings,
+    options.files,
+    options.ports,
+  ])
   const found = await inspect(engine, name)
   if (found !== undefined && found.Config.Labels[RECIPE_LABEL] === made) {
     const container = engine.container.getById(found.Id)
@@ -57,7 +70,7 @@ export async function runContainer(
     report(`  ${name}  was made from another image or with other settings: replaced`)
     await engine.container.getById(found.Id).remove({ force: true, v: true })
   }
-  const ports = await portsFor(recipe, options.instance)
+  const ports = await portsFor(recipe, options)
   report(`  ${name}  starting from ${image}`)
   try {
     const container = await engine.container.dockerode.createContainer({
@@ -65,6 +78,7 @@ export async function runContainer(
       Labels: { [RECIPE_LABEL]: made, [BROKER_LABEL]: recipe.name },
       ...createOptions(request, ports),
     })
+    if (options.files !== undefined) await putFiles(container, options.files)
     await container.start()
     return { container, ...ports }
   } catch (error) {
@@ -94,19 +108,35 @@ function fingerprint(parts: readonly unknown[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16)
 }
 
-async function portsFor({ hostPort, admin }: BrokerRecipe, instance: string | undefined): Promise<Ports> {
-  if (instance === undefined) return { port: hostPort, adminPort: admin?.hostPort }
-  return { port: await freePort(), adminPort: admin === undefined ? undefined : await freePort() }
+async function portsFor(
+  { port, hostPort, admin }: BrokerRecipe,
+  { instance, ports = [] }: ContainerRequest['options'],
+): Promise<Ports> {
+  const own = async (shared: number) => (instance === undefined ? shared : freePort())
+  const published = new Map([[port, await own(hostPort)]])
+  if (admin !== undefined) published.set(admin.port, await own(admin.hostPort))
+  for (const inside of ports) published.set(inside, await freePort())
+  return namedPorts(port, admin?.port, published)
 }
 
-function createOptions({ recipe, image, host, options }: ContainerRequest, { port, adminPort }: Ports) {
-  const { extraArguments = [], settings = {} } = options
-  const environment = { ...recipe.environment?.(host, port), ...settings }
-  const published: Record<string, { HostIp: string; HostPort: string }[]> = {
-    [`${recipe.port}/tcp`]: [binding(host, port)],
+function namedPorts(
+  client: number,
+  admin: number | undefined,
+  published: ReadonlyMap<number, number>,
+): Ports {
+  return {
+    port: published.get(client) ?? client,
+    adminPort: admin === undefined ? undefined : published.get(admin),
+    published,
   }
-  if (recipe.admin !== undefined && adminPort !== undefined)
-    published[`${recipe.admin.port}/tcp`] = [binding(host, adminPort)]
+}
+
+function createOptions({ recipe, image, host, options }: ContainerRequest, ports: Ports) {
+  const { extraArguments = [], settings = {} } = options
+  const environment = { ...recipe.environment?.(host, ports.port), ...settings }
+  const published = Object.fromEntries(
+    [...ports.published].map(([inside, outside]) => [`${inside}/tcp`, [binding(host, outside)]]),
+  )
   const command = [...(recipe.command ?? []), ...extraArguments]
   return {
     Image: image,
@@ -122,11 +152,19 @@ function binding(host: string, port: number): { HostIp: string; HostPort: string
   return { HostIp: host === '127.0.0.1' ? host : '', HostPort: String(port) }
 }
 
-function publishedPorts(recipe: BrokerRecipe, bindings: unknown): Ports {
+function publishedPorts({ port, admin }: BrokerRecipe, bindings: unknown): Ports {
   const published = bindings as Readonly<Record<string, readonly { readonly HostPort: string }[]>>
-  const of = (port: number | undefined) => {
-    const text = published[`${port}/tcp`]?.[0]?.HostPort
-    return text === undefined ? undefined : Number(text)
-  }
-  return { port: of(recipe.port) ?? recipe.hostPort, adminPort: of(recipe.admin?.port) }
+  const found = new Map<number, number>()
+  for (const [inside, [first]] of Object.entries(published))
+    if (first !== undefined) found.set(Number.parseInt(inside, 10), Number(first.HostPort))
+  return namedPorts(port, admin?.port, found)
+}
+
+/** Read by whichever user the server runs as. */
+async function putFiles(container: Container, files: Readonly<Record<string, string>>): Promise<void> {
+  const archive = pack()
+  for (const [path, text] of Object.entries(files))
+    archive.entry({ name: path.replace(/^\//, ''), mode: 0o644 }, text)
+  archive.finalize()
+  await container.putArchive(await buffer(archive), { path: '/' })
 }

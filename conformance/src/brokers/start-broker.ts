@@ -18,6 +18,10 @@ export interface StartOptions {
   readonly extraArguments?: readonly string[]
   /** Further environment variables of the server. Only for an instance. */
   readonly settings?: Readonly<Record<string, string>>
+  /** Texts to put into the container before its first start, by their absolute paths. Only for an instance. */
+  readonly files?: Readonly<Record<string, string>>
+  /** Further ports of the server, inside the container, to publish; see `StartedBroker.portOf`. Only for an instance. */
+  readonly ports?: readonly number[]
   /** How long it may take to serve clients, from the start of the container, in milliseconds. Default: 90,000. */
   readonly timeoutMs?: number
   /** Where `BUSBAR_…` is read. Default: `process.env`. */
@@ -39,7 +43,14 @@ export async function startBroker(name: BrokerName, options: StartOptions = {}):
   const engine = await ensureEngine(report)
   const image = await obtainImage(engine, recipe, environment, report)
   const host = clientHost(engine)
-  const { container, port, adminPort } = await runContainer({ engine, recipe, image, host, options, report })
+  const { container, port, adminPort, published } = await runContainer({
+    engine,
+    recipe,
+    image,
+    host,
+    options,
+    report,
+  })
   return containerBroker({
     engine,
     container,
@@ -47,6 +58,7 @@ export async function startBroker(name: BrokerName, options: StartOptions = {}):
     image,
     url: recipe.url(host, port),
     adminUrl: adminPort === undefined ? undefined : `http://${host}:${adminPort}`,
+    published,
     timeoutMs,
   })
 }

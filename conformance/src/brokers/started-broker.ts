@@ -8,6 +8,8 @@ export interface StartedBroker {
   readonly image: string | undefined
   /** Where its management or monitoring page is published, if it has one; the plugin may still be off. */
   readonly adminUrl: string | undefined
+  /** Where a port of the server is published on the host, the client's and those of `StartOptions.ports`. */
+  portOf(inside: number): number
   /**
    * False for a broker named by `BUSBAR_<BROKER>_URL`: it belongs to somebody else, and everything below rejects
    * with `BrokerSetupError`.

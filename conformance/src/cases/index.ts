@@ -4,6 +4,7 @@ import { backpressureCases } from './backpressure.ts'
 import { batchingCases } from './batching.ts'
 import { cloudEventsCases } from './cloudevents.ts'
 import { configurationCases } from './configuration.ts'
+import { connectingCases } from './connecting.ts'
 import { deadLetterCases } from './dead-letters.ts'
 import { deliveryCases } from './delivery.ts'
 import { expiryAndReplayCases } from './expiry-and-replay.ts'
@@ -39,5 +40,6 @@ export const allCases: readonly ConformanceCase[] = [
   ...expiryAndReplayCases,
   ...provisioningCases,
   ...configurationCases,
+  ...connectingCases,
   ...observabilityCases,
 ]

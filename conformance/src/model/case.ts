@@ -1,8 +1,9 @@
 import type { Bus, BusOptions } from '@busbar/core'
-import type { Capabilities, CapabilityId } from '@busbar/core/adapter'
+import type { Adapter, Capabilities, CapabilityId } from '@busbar/core/adapter'
 import type { Clock, Random } from '@busbar/core/time'
 import type { FaultId, Faults } from './faults.ts'
 import type { RawClient } from './raw-client.ts'
+import type { Visitors } from './visitors.ts'
 
 /** One thing every adapter must do, as plain data. */
 export interface ConformanceCase {
@@ -18,6 +19,8 @@ export interface ConformanceCase {
   readonly covers?: readonly number[]
   /** Needs an independent client on the wire; without one, `not-proven`. */
   readonly raw?: true
+  /** Needs adapters that come to a broker with TLS and logins; without them, `not-proven`. */
+  readonly visitors?: true
   /** Runs once for each value, given to `run`. */
   readonly permutations?: readonly Permutation[]
   /** Milliseconds of real time after which the case fails. Default 30,000. */
@@ -45,9 +48,10 @@ export interface CaseContext {
   /**
    * A bus on the adapter under test, as from a process of its own: another client name, another connection. `client`
    * names it to `faults` (default `client-1`, `client-2`, …). Prefix, clock, random source, logger and `onError` are the
-   * case's own unless `options` names others; a prefix of another should be made from `t.prefix`.
+   * case's own unless `options` names others; a prefix of another should be made from `t.prefix`. `adapter` replaces the one
+   * under test.
    */
-  bus(options?: BusOptions & { readonly client?: string }): Promise<Bus>
+  bus(options?: BusOptions & { readonly client?: string; readonly adapter?: Adapter }): Promise<Bus>
   /**
    * Waits until `condition` holds: on a virtual clock by moving time from timer to timer, on real brokers by polling.
    * Conditions may be asynchronous. Fails with `what` after `limit` milliseconds of the case's clock (default 20,000 real, 3,600,000 virtual).
@@ -61,6 +65,8 @@ export interface CaseContext {
   readonly faults: Faults
   /** Present when the case says `raw`. */
   readonly raw: RawClient
+  /** Present when the case says `visitors`. */
+  readonly visitors: Visitors
   /** Errors that buses of this case reported in the background; a case that provokes none may assert it is empty. */
   readonly backgroundErrors: readonly unknown[]
   /** Log lines above debug from buses of this case. */

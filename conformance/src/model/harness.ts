@@ -2,6 +2,7 @@ import type { Adapter, Capabilities } from '@busbar/core/adapter'
 import type { Clock } from '@busbar/core/time'
 import type { Faults } from './faults.ts'
 import type { RawClient } from './raw-client.ts'
+import type { Visitors } from './visitors.ts'
 
 /**
  * What an adapter's author gives the suite: how to reach a broker. About ten lines for most.
@@ -31,6 +32,8 @@ export interface Environment {
   readonly faults?: Faults
   /** The plain client, for topics of the buses that have this prefix. */
   readonly raw?: (prefix: string) => RawClient
+  /** Adapters that come to a broker with TLS and logins, rightly and wrongly. Those that need it are not proven without. */
+  readonly visitors?: Visitors
   /** A case is over and its buses are closed: removes from the broker what they made under its prefix. */
   readonly cleanUp?: (prefix: string) => Promise<void>
   close(): Promise<void>

@@ -4,6 +4,7 @@ import { seededRandom, systemClock } from '@busbar/core/time'
 import type { CaseContext } from '../model/case.ts'
 import type { Environment } from '../model/harness.ts'
 import type { RawClient } from '../model/raw-client.ts'
+import type { Visitors } from '../model/visitors.ts'
 import { namedFaults } from './named-faults.ts'
 import { type Patience, realWaiting, virtualWaiting } from './waiting.ts'
 
@@ -39,6 +40,11 @@ const NO_RAW_CLIENT: RawClient = {
   receive: () => Promise.reject(new Error('this harness has no raw client: say `raw` in the case')),
 }
 
+const NO_VISITORS: Visitors = {
+  secret: '',
+  adapter: () => Promise.reject(new Error('this harness has no visitors: say `visitors` in the case')),
+}
+
 /** Makes what one run of a case works with. */
 export function openCase(options: CaseContextOptions): OpenCase {
   const { environment, prefix, signal, alterations } = options
@@ -55,8 +61,8 @@ export function openCase(options: CaseContextOptions): OpenCase {
   let clients = 0
   let closed = false
 
-  async function open(name: string, given: BusOptions): Promise<Bus> {
-    const adapter = environment.adapter({ client: fullName(name) })
+  async function open(name: string, given: BusOptions, other: Adapter | undefined): Promise<Bus> {
+    const adapter = other ?? environment.adapter({ client: fullName(name) })
     const busOptions: BusOptions = {
       prefix,
       // A clock object of its own makes each bus a process of its own to core: suspects of one do not wait for handlers of another.
@@ -87,9 +93,9 @@ export function openCase(options: CaseContextOptions): OpenCase {
     clock: waiting.clock,
     random,
     prefix,
-    bus({ client, ...given } = {}) {
+    bus({ client, adapter, ...given } = {}) {
       clients++
-      const bus = open(client ?? `client-${clients}`, given)
+      const bus = open(client ?? `client-${clients}`, given, adapter)
       opening.push(bus.catch(() => {}))
       // Connecting may take virtual time; a plain `await t.bus()` lets it pass.
       return waiting.within(bus, 'createBus')
@@ -99,6 +105,7 @@ export function openCase(options: CaseContextOptions): OpenCase {
     pass: waiting.pass,
     faults: caseFaults.faults,
     raw: environment.raw?.(prefix) ?? NO_RAW_CLIENT,
+    visitors: environment.visitors ?? NO_VISITORS,
     backgroundErrors,
     logged,
     signal,

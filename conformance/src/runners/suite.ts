@@ -192,6 +192,8 @@ function missingMeans(item: ConformanceCase, environment: Environment): string |
   const faults = (item.faults ?? []).filter(id => environment.faults?.available.has(id) !== true)
   if (faults.length > 0) return `the harness cannot inject: ${faults.join(', ')}`
   if (item.raw === true && environment.raw === undefined) return 'the harness has no raw client'
+  if (item.visitors === true && environment.visitors === undefined)
+    return 'the harness has no broker with TLS and logins'
   return undefined
 }
 
