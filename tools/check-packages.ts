@@ -56,6 +56,9 @@ import { decodeEvent } from '@busbar/core/cloudevents'
 import { physicalName } from '@busbar/core/adapter'
 import { VirtualClock } from '@busbar/core/time'
 import { memory } from '@busbar/memory'
+import { nats } from '@busbar/nats'
+import { rabbitmq } from '@busbar/rabbitmq'
+import { redis } from '@busbar/redis'
 import { createTestBus } from '@busbar/testing'
 import { runSuite } from '@busbar/conformance'
 
@@ -72,6 +75,14 @@ for (const target of ['memory:', memory()] as const) {
 }
 for (const value of [decodeEvent, physicalName, VirtualClock, createTestBus, runSuite]) {
   if (typeof value !== 'function') throw new Error('an export is missing')
+}
+for (const adapter of [nats(), rabbitmq(), redis()]) {
+  if (adapter.capabilities.of['publish.confirm'].support !== 'native') throw new Error(adapter.name + ' has no manifest')
+}
+for (const [scheme, name] of [['amqp', 'rabbitmq'], ['nats', 'nats'], ['redis', 'redis']] as const) {
+  // The URL alone names the package; nobody listens on the port.
+  const error = await createBus(\`\${scheme}://127.0.0.1:1\`).then(() => undefined, (e: unknown) => e)
+  if (!isBusError(error, 'CONNECTION_FAILED')) throw new Error(\`\${name}: \${String(error)}\`)
 }
 console.log('consumer: ok')
 `
@@ -129,6 +140,9 @@ try {
   check('consumer: type-checks against the packed declarations', () =>
     run(bin('tsc'), [...options, 'main.ts'], consumer),
   )
+  // Only now: the declarations above were read without the drivers, none of whose types may be in them.
+  for (const driver of ['amqplib', 'ioredis', '@nats-io'])
+    symlinkSync(join(root, 'node_modules', driver), join(consumer, 'node_modules', driver))
   check('consumer: runs on the packed code', () => run(process.execPath, ['main.ts'], consumer))
 } finally {
   rmSync(work, { recursive: true, force: true })
