@@ -23,7 +23,7 @@ const OPTIONS = {
 } as const
 
 /** A round over a network takes seconds, one in memory a fraction of one. */
-const DEFAULT_ROUNDS = { scenario: 9, adapter: 3 }
+const DEFAULT_ROUNDS = { scenario: 9, adapter: 5 }
 
 export interface Known {
   readonly scenarios: readonly string[]

@@ -30,35 +30,50 @@ export interface Figure {
   readonly perSecond: number
 }
 
-/** Warms up `warmUps` times, then times `rounds` rounds with a collection before each, and counts the bytes of one more. */
-export async function measure(subject: Case, rounds: number, warmUps = 3): Promise<Figure> {
-  const times: number[] = []
-  const cpuTimes: number[] = []
-  for (let i = 0; i < warmUps + rounds; i++) {
-    const { wall, cpu } = await inRound(subject, async round => {
-      const cpuStart = process.cpuUsage()
-      const start = process.hrtime.bigint()
-      await round.run()
-      const took = Number(process.hrtime.bigint() - start) / 1_000
-      const { user, system } = process.cpuUsage(cpuStart)
-      return { wall: took / subject.events, cpu: (user + system) / subject.events }
+/**
+ * Warms up `warmUps` times, then times `rounds` rounds with a collection before each, and counts the bytes of one more. The
+ * subjects take turns (A B A B), so that what else the machine does hits all of them.
+ */
+export async function measure(
+  subjects: readonly Case[],
+  rounds: number,
+  warmUps = 3,
+): Promise<readonly Figure[]> {
+  const times = subjects.map((): { wall: number; cpu: number }[] => [])
+  for (let round = 0; round < warmUps + rounds; round++) {
+    for (const [i, subject] of subjects.entries()) {
+      const time = await timed(subject)
+      if (round >= warmUps) times[i]?.push(time)
+    }
+  }
+  const figures: Figure[] = []
+  for (const [i, subject] of subjects.entries()) {
+    const bytes = await inRound(subject, round => allocated(() => round.run()))
+    const wall = times[i]?.map(time => time.wall) ?? []
+    const microseconds = median(wall)
+    figures.push({
+      group: subject.group,
+      name: subject.name,
+      microseconds,
+      cpu: median(times[i]?.map(time => time.cpu) ?? []),
+      best: Math.min(...wall),
+      bytes: bytes / subject.events,
+      perSecond: 1_000_000 / microseconds,
     })
-    if (i < warmUps) continue
-    times.push(wall)
-    cpuTimes.push(cpu)
   }
-  const bytes = await inRound(subject, round => allocated(() => round.run()))
-  const microseconds = median(times)
-  return {
-    group: subject.group,
-    name: subject.name,
-    microseconds,
-    cpu: median(cpuTimes),
-    best: Math.min(...times),
-    bytes: bytes / subject.events,
-    perSecond: 1_000_000 / microseconds,
-  }
+  return figures
 }
+
+/** One round's microseconds for each event. */
+const timed = (subject: Case) =>
+  inRound(subject, async round => {
+    const cpuStart = process.cpuUsage()
+    const start = process.hrtime.bigint()
+    await round.run()
+    const took = Number(process.hrtime.bigint() - start) / 1_000
+    const { user, system } = process.cpuUsage(cpuStart)
+    return { wall: took / subject.events, cpu: (user + system) / subject.events }
+  })
 
 async function inRound<T>(subject: Case, use: (round: Round) => Promise<T>): Promise<T> {
   const round = await subject.prepare()

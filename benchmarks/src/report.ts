@@ -11,6 +11,8 @@ export interface Ratio {
   readonly speed: number
   /** The peer's processor time by Busbar's. */
   readonly cpu: number
+  /** Microseconds of this process's processor time for each event. */
+  readonly processor: { readonly busbar: number; readonly peer: number }
 }
 
 const PEERS: ReadonlySet<string> = new Set([SDK, ...RAW_DRIVERS])
@@ -20,11 +22,19 @@ export interface Report {
   readonly node: string
   readonly cpu: string
   readonly rounds: number
+  /** Of an adapter's run. */
+  readonly server?: string
+  readonly mode?: string
   readonly figures: readonly Figure[]
   readonly ratios: readonly Ratio[]
 }
 
-export function report(scenario: string, rounds: number, figures: readonly Figure[]): Report {
+export function report(
+  scenario: string,
+  rounds: number,
+  figures: readonly Figure[],
+  place: { readonly server?: string; readonly mode?: string } = {},
+): Report {
   const ratios = figures
     .filter(figure => figure.name === OURS)
     .flatMap(ours => {
@@ -38,10 +48,19 @@ export function report(scenario: string, rounds: number, figures: readonly Figur
           peer: theirs.name,
           speed: theirs.microseconds / ours.microseconds,
           cpu: theirs.cpu / ours.cpu,
+          processor: { busbar: ours.cpu, peer: theirs.cpu },
         },
       ]
     })
-  return { scenario, node: process.version, cpu: cpus()[0]?.model ?? 'unknown', rounds, figures, ratios }
+  return {
+    scenario,
+    node: process.version,
+    cpu: cpus()[0]?.model ?? 'unknown',
+    rounds,
+    ...place,
+    figures,
+    ratios,
+  }
 }
 
 /** One figure as a line of the table. */
@@ -53,7 +72,7 @@ export function line(figure: Figure): string {
 
 export const HEADER = `  ${''.padEnd(26)}${'median'.padStart(11)}${'processor'.padStart(11)}${'best'.padStart(11)}${'allocated'.padStart(10)}${'rate'.padStart(10)}`
 
-export const ratioLine = ({ group, peer, speed, cpu }: Ratio): string =>
-  `  ${group.padEnd(28)}${speed.toFixed(2).padStart(6)} × the speed of ${peer}, ${cpu.toFixed(2)} × by processor time`
+export const ratioLine = ({ group, peer, speed, processor }: Ratio): string =>
+  `  ${group.padEnd(28)}${speed.toFixed(2).padStart(6)} × the speed of ${peer}; processor ${processor.busbar.toFixed(1)} µs an event, ${peer} ${processor.peer.toFixed(1)} µs`
 
 const number = (value: number) => value.toFixed(3).padStart(8)

@@ -15,7 +15,7 @@ test('a scenario, and where its figures go', () => {
 })
 
 test('an adapter, with fewer rounds: each takes seconds', () => {
-  expect(parse('--adapter', 'acme')).toMatchObject({ subject: { adapter: 'acme' }, rounds: 3 })
+  expect(parse('--adapter', 'acme')).toMatchObject({ subject: { adapter: 'acme' }, rounds: 5 })
 })
 
 test.each([

@@ -1,22 +1,20 @@
 import { createBus, request } from '@busbar/core'
-import { z } from 'zod'
+import { anyData } from '../any-data.ts'
 import { ATTRIBUTES, BODY, type Connection, type Peer } from './peer.ts'
 
-const schema = z.looseObject({})
-
 /** Busbar over the broker at `url`: whole events, raw topics, nothing validated that the raw side does not. */
-export const busbarPeer = (url: string): Peer => ({
+export const busbarPeer = (url: string, mode: 'binary' | 'structured'): Peer => ({
   name: 'busbar',
   async open(destination): Promise<Connection> {
-    const bus = await createBus(url, { source: '/bench' })
+    const bus = await createBus(url, { source: '/bench', mode })
     const group = await bus.subscribe(destination, { group: 'bench' }, () => {})
     await group.close()
     const data = JSON.parse(BODY)
     const event = { ...ATTRIBUTES, datacontenttype: 'application/json', data }
     const Ask = request('com.example.bench.ask', {
       topic: `${destination}-ask`,
-      input: schema,
-      output: schema,
+      input: anyData,
+      output: anyData,
     })
     let id = 0
     return {

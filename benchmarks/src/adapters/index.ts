@@ -1,27 +1,51 @@
-import { BusError } from '@busbar/core'
+import { type BrokerName, startBroker } from '@busbar/conformance/brokers'
+import { createBus } from '@busbar/core'
 import type { Case } from '../measure.ts'
 import type { Peer } from './peer.ts'
 import { adapterScenario } from './scenario.ts'
 
-/** The raw driver beside each adapter; loaded when asked for, so that one can be measured without the others. */
-const RAW: Readonly<Record<string, (url: string) => Promise<Peer>>> = {
-  rabbitmq: async url => (await import('./rabbitmq-peer.ts')).rabbitmqPeer(url),
-  nats: async url => (await import('./nats-peer.ts')).natsPeer(url),
-  redis: async url => (await import('./redis-peer.ts')).redisPeer(url),
+interface Contestant {
+  readonly broker: BrokerName
+  /** The adapter's default. */
+  readonly mode: 'binary' | 'structured'
+  /** The raw driver; loaded when asked for, so that one can be measured without the others. */
+  readonly raw: (url: string) => Promise<Peer>
 }
 
-export const ADAPTERS: readonly string[] = Object.keys(RAW)
+const CONTESTANTS: Readonly<Record<string, Contestant>> = {
+  rabbitmq: {
+    broker: 'rabbitmq',
+    mode: 'binary',
+    raw: async url => (await import('./rabbitmq-peer.ts')).rabbitmqPeer(url),
+  },
+  nats: {
+    broker: 'nats',
+    mode: 'binary',
+    raw: async url => (await import('./nats-peer.ts')).natsPeer(url),
+  },
+  redis: {
+    broker: 'redis',
+    mode: 'structured',
+    raw: async url => (await import('./redis-peer.ts')).redisPeer(url),
+  },
+}
 
-/** @throws BusError INVALID_OPTIONS when the environment names no broker. */
-export async function adapterCases(adapter: string): Promise<readonly Case[]> {
-  const variable = `BUSBAR_${adapter.toUpperCase()}_URL`
-  const url = process.env[variable]
-  const raw = RAW[adapter]
-  if (url === undefined || raw === undefined) {
-    throw new BusError('INVALID_OPTIONS', `bench: ${variable}: is not set`, {
-      field: variable,
-      remedy: 'set it to a broker that nobody else uses',
-    })
-  }
-  return adapterScenario(url, await raw(url))
+export const ADAPTERS: readonly string[] = Object.keys(CONTESTANTS)
+
+export interface AdapterBench {
+  readonly cases: readonly Case[]
+  /** The server's name and version. */
+  readonly server: string
+  readonly mode: string
+}
+
+/**
+ * On the broker that `BUSBAR_<BROKER>_URL` names, or on the shared one in a container, which is started unless it runs.
+ * @param report told what is being pulled, built and started.
+ */
+export async function adapterBench(adapter: string, report: (line: string) => void): Promise<AdapterBench> {
+  const { broker, mode, raw } = CONTESTANTS[adapter] as Contestant
+  const { url } = await startBroker(broker, { report })
+  await using bus = await createBus(url, { mode })
+  return { cases: adapterScenario(url, mode, await raw(url)), server: bus.server, mode }
 }

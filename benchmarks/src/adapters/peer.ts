@@ -12,8 +12,6 @@ export const ATTRIBUTES = {
 /** One way to do the work: Busbar's adapter, or the raw driver by its best recipe. */
 export interface Peer {
   readonly name: string
-  /** False where the driver has no request-reply of its own to compare with. Default true. */
-  readonly asks?: boolean
   /** Makes the destination, with one durable reader that is not connected. */
   open(destination: string): Promise<Connection>
 }
@@ -24,8 +22,8 @@ export interface Connection {
   /** Reads and acknowledges `count` messages that are there. */
   consume(count: number): Promise<void>
   /** Starts answering; then `ask` gets one answer. */
-  respond?(): Promise<void>
-  ask?(): Promise<unknown>
+  respond(): Promise<void>
+  ask(): Promise<unknown>
   close(): Promise<void>
 }
 

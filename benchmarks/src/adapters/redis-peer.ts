@@ -1,15 +1,31 @@
 import { Redis } from 'ioredis'
 import { ATTRIBUTES, BODY, type Connection, type Peer } from './peer.ts'
 
-/** ioredis: automatic pipelining for concurrent XADDs, large reads, one XACK for each. */
+/**
+ * ioredis: automatic pipelining for concurrent XADDs, large reads, one XACK for each; requests through a list that the responder
+ * empties by hundreds, replies through a channel.
+ */
 export const redisPeer = (url: string): Peer => ({
   name: 'ioredis',
-  asks: false,
   async open(destination): Promise<Connection> {
-    const redis = new Redis(url, { enableAutoPipelining: true, replyMapping: 'legacy' } as object)
+    const connect = () => new Redis(url, { enableAutoPipelining: true, replyMapping: 'legacy' } as object)
+    const redis = connect()
+    const [reader, replies] = [connect(), connect()]
     const stream = `raw:${destination}`
     await redis.xgroup('CREATE', stream, 'bench', '$', 'MKSTREAM')
     const attributes = JSON.stringify(ATTRIBUTES)
+    const waiting = new Map<string, (body: string) => void>()
+    let asked = 0
+    let closed = false
+    const answerAll = async () => {
+      while (!closed) {
+        const popped = await reader.blmpop(1, 1, `${stream}:asks`, 'LEFT', 'COUNT', 500)
+        for (const ask of popped?.[1] ?? []) {
+          const [id = '', , body = ''] = ask.split('\n')
+          void redis.publish(`${stream}:replies`, `${id}\n${JSON.stringify(JSON.parse(body))}`)
+        }
+      }
+    }
     return {
       publish: () => redis.xadd(stream, '*', 'a', attributes, 'b', BODY),
       async consume(count) {
@@ -30,9 +46,29 @@ export const redisPeer = (url: string): Peer => ({
           if (entries.length > 0) await redis.xack(stream, 'bench', ...entries.map(([id]) => id))
         }
       },
+      async respond() {
+        replies.on('message', (_channel: string, reply: string) => {
+          const [id = '', body = ''] = reply.split('\n')
+          waiting.get(id)?.(body)
+        })
+        await replies.subscribe(`${stream}:replies`)
+        answerAll().catch(error => {
+          if (!closed) throw error
+        })
+      },
+      ask: () =>
+        new Promise((resolve, reject) => {
+          const id = String(++asked)
+          waiting.set(id, body => {
+            waiting.delete(id)
+            resolve(JSON.parse(body))
+          })
+          redis.rpush(`${stream}:asks`, `${id}\n${attributes}\n${BODY}`).catch(reject)
+        }),
       async close() {
+        closed = true
         await redis.del(stream)
-        redis.disconnect()
+        for (const connection of [redis, reader, replies]) connection.disconnect()
       },
     }
   },

@@ -11,8 +11,8 @@ const countFor = (callers: number) => (callers === 1 ? 2_000 : 20_000)
 let destinations = 0
 
 /** Publish, consume and request-reply over one broker: Busbar beside the raw driver, in turns, in one run. */
-export function adapterScenario(url: string, raw: Peer): readonly Case[] {
-  const peers = [busbarPeer(url), raw]
+export function adapterScenario(url: string, mode: 'binary' | 'structured', raw: Peer): readonly Case[] {
+  const peers = [busbarPeer(url, mode), raw]
   const each = (group: string, events: number, work: Work) =>
     peers.map(peer => caseOf(peer, group, events, work))
   return [
@@ -27,9 +27,9 @@ export function adapterScenario(url: string, raw: Peer): readonly Case[] {
     }),
     ...ASKERS.flatMap(askers =>
       each(`request-reply, ${askers} askers`, askers === 1 ? 1_000 : 10_000, {
-        before: connection => connection.respond?.() ?? Promise.resolve(),
-        run: (connection, events) => inTurns(askers, events, () => connection.ask?.() ?? Promise.resolve()),
-      }).filter((_, i) => i === 0 || raw.asks !== false),
+        before: connection => connection.respond(),
+        run: (connection, events) => inTurns(askers, events, () => connection.ask()),
+      }),
     ),
   ]
 }

@@ -6,6 +6,7 @@ import {
   type Capabilities,
   type Delivery,
   NATIVE,
+  type Outgoing,
   type PublishResult,
   type Settlement,
   type Sink,
@@ -19,15 +20,30 @@ const capabilities: Capabilities = {
 const CONFIRMED: PublishResult = { status: 'confirmed' }
 const DONE = { status: 'done' } as const
 
-/** A broker that does nothing: it confirms at once, and hands out what it is given. What is left is core's own time. */
+/**
+ * A broker that does nothing: it confirms at once, hands out what it is given, and hands requests to their responder and
+ * replies to their requester. What is left is core's own time.
+ */
 export interface NullSource {
   readonly adapter: Adapter
   /** Hands all of them out, as fast as the window lets them through; resolves when the last one is settled. */
   deliver(deliveries: readonly Delivery[]): Promise<void>
 }
 
+const delivered = ({ to, envelope, replyTo, requestId }: Outgoing): Delivery => ({
+  topic: to.kind === 'reply' ? to.address : to.topic,
+  envelope,
+  failures: 0,
+  marks: 0,
+  redeliveries: 0,
+  lane: '0',
+  ...(replyTo === undefined ? {} : { replyTo }),
+  ...(requestId === undefined ? {} : { requestId }),
+})
+
 export function nullSource(): NullSource {
   let sink: Sink | undefined
+  let onReply: (reply: Delivery) => void = () => {}
   let window = 0
   let unsettled = 0
   let next = 0
@@ -52,7 +68,18 @@ export function nullSource(): NullSource {
     server: 'null',
     limits: { batchesInFlight: 8, batchSize: 1_000, batchBytes: 2 ** 24, messageBytes: 2 ** 20 },
     sizeOf: message => message.envelope.body?.byteLength ?? 0,
-    publish: batch => Promise.resolve(batch.map(() => CONFIRMED)),
+    publish(batch) {
+      const requests = batch.filter(({ to }) => to.kind === 'request')
+      if (requests.length > 0) queueMicrotask(() => sink?.deliver(requests.map(delivered)))
+      const replies = batch.filter(({ to }) => to.kind === 'reply')
+      if (replies.length > 0) queueMicrotask(() => replies.map(delivered).forEach(onReply))
+      return Promise.resolve(batch.map(() => CONFIRMED))
+    },
+    replies: async deliver => {
+      onReply = deliver
+      return { address: 'null', close: async () => {} }
+    },
+    acceptsReplyTo: address => address === 'null',
     async subscribe(_, sinkOn) {
       const subscription = {
         window(size: number) {
