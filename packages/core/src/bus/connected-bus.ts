@@ -130,12 +130,17 @@ export class ConnectedBus implements Bus {
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: the signature in Bus gives each call its type.
-  async request(contract: AnyRequestContract, input: unknown, options: RequestOptions = {}): Promise<any> {
-    this.#assertNotClosed()
-    assertRequestContract(contract)
-    checkOptions('request options', options, requestOptionsSpec)
-    requireCapability(this.adapter, this.capabilities, 'request.reply', 'request')
-    return this.#p.requester.request(contract, input, options)
+  request(contract: AnyRequestContract, input: unknown, options: RequestOptions = {}): Promise<any> {
+    // Not async, as in `publish`: a request costs one promise.
+    try {
+      this.#assertNotClosed()
+      assertRequestContract(contract)
+      checkOptions('request options', options, requestOptionsSpec)
+      requireCapability(this.adapter, this.capabilities, 'request.reply', 'request')
+      return this.#p.requester.request(contract, input, options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   async respond(

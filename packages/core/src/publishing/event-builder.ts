@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { CloudEventInput } from '../cloudevents/event.ts'
 import { currentHandling } from '../consuming/handling-context.ts'
 import type { Clock } from '../time/clock.ts'
+import { IsoTime } from '../time/iso-time.ts'
 import { type Random, systemRandom } from '../time/random.ts'
 import type { EventAttributes } from './publish.ts'
 
@@ -18,8 +19,7 @@ export class EventBuilder {
   readonly #source: string
   readonly #clock: Clock
   readonly #random: Random
-  #lastTime = Number.NaN
-  #lastTimeText = ''
+  readonly #time = new IsoTime()
 
   constructor(source: string, clock: Clock, random: Random) {
     this.#source = source
@@ -38,7 +38,7 @@ export class EventBuilder {
       id: this.newId(),
       source: template.source ?? this.#source,
       type: template.type,
-      time: this.#time(),
+      time: this.#time.text(this.#clock.now()),
     }
     if (data !== undefined) {
       event.datacontenttype = template.datacontenttype ?? 'application/json'
@@ -66,16 +66,6 @@ export class EventBuilder {
         .padStart(8, '0')
     const [a, b, c, d] = [hex(), hex(), hex(), hex()]
     return `${a}-${b.slice(0, 4)}-4${b.slice(5)}-8${c.slice(1, 4)}-${c.slice(4)}${d}`
-  }
-
-  /** Most events share their millisecond with another, and formatting is a fifth of building one. */
-  #time(): string {
-    const now = this.#clock.now()
-    if (now !== this.#lastTime) {
-      this.#lastTime = now
-      this.#lastTimeText = new Date(now).toISOString()
-    }
-    return this.#lastTimeText
   }
 }
 

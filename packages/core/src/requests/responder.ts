@@ -1,19 +1,21 @@
 import type { ReplyAddress } from '../adapter/broker.ts'
-import { META } from '../adapter/envelope.ts'
+import { type Envelope, META } from '../adapter/envelope.ts'
 import { decodeData } from '../cloudevents/decode.ts'
 import { encodeEvent } from '../cloudevents/encode.ts'
+import { isThenable } from '../consuming/event-processor.ts'
 import { runHandling } from '../consuming/handling-context.ts'
 import { headerText } from '../consuming/header-text.ts'
 import type { Held } from '../consuming/held.ts'
 import type { Processor } from '../consuming/processor.ts'
 import { EXPIRED, HANDLED, UNHANDLED, type Verdict } from '../consuming/verdict.ts'
-import { type AnyRequestContract, validate } from '../contracts/index.ts'
+import { type AnyRequestContract, type Schema, type Validation, validate } from '../contracts/index.ts'
 import { BusError, issuesError } from '../errors/bus-error.ts'
-import type { EventBuilder } from '../publishing/event-builder.ts'
+import type { EventBuilder, EventTemplate } from '../publishing/event-builder.ts'
 import { expiryOf } from '../publishing/expiry.ts'
 import { OutgoingMessage } from '../publishing/outgoing-message.ts'
 import type { PublishQueue } from '../publishing/publish-queue.ts'
-import type { Clock, Timer } from '../time/clock.ts'
+import type { Clock } from '../time/clock.ts'
+import { ReceivedRequest } from './received-request.ts'
 import type { RequestDelivery } from './request.ts'
 import { DeclaredFailure, failureSchema } from './request-failed.ts'
 
@@ -28,6 +30,10 @@ export interface ResponderOptions {
   readonly onError: (error: BusError, where: string) => void
 }
 
+/** Milliseconds, for the reply to a request that names no end. */
+const DEFAULT_TIMEOUT = 10_000
+const NO_META: Reply['meta'] = Object.freeze({})
+
 interface Reply {
   readonly status: 'ok' | 'failure' | 'error'
   readonly data: unknown
@@ -40,32 +46,48 @@ export class ResponderProcessor implements Processor {
   readonly batchWait = 0
   readonly settlesFirst = true
   readonly #o: ResponderOptions
+  readonly #template: EventTemplate
 
   constructor(options: ResponderOptions) {
     this.#o = options
+    this.#template = {
+      type: `${options.contract.type}.reply`,
+      source: undefined,
+      dataschema: undefined,
+      datacontenttype: undefined,
+    }
   }
 
   inspect(): 'run' {
     return 'run'
   }
 
-  async run(batch: readonly Held[], settle: (held: Held, verdict: Verdict) => void): Promise<void> {
+  run(batch: readonly Held[], settle: (held: Held, verdict: Verdict) => void): void | Promise<void> {
     const [held] = batch
     if (held === undefined) return
     try {
-      settle(held, await this.#answer(held))
-    } catch (error) {
-      this.#o.onError(
-        new BusError('INTERNAL', `a request of "${this.#o.contract.type}" could not be answered`, {
-          cause: error,
-        }),
-        'respond',
+      const answered = this.#answer(held)
+      if (!(answered instanceof Promise)) return settle(held, answered)
+      return answered.then(
+        verdict => settle(held, verdict),
+        error => settle(held, this.#unanswered(error)),
       )
-      settle(held, HANDLED)
+    } catch (error) {
+      settle(held, this.#unanswered(error))
     }
   }
 
-  async #answer(held: Held): Promise<Verdict> {
+  #unanswered(cause: unknown): Verdict {
+    const { contract, onError } = this.#o
+    onError(
+      new BusError('INTERNAL', `a request of "${contract.type}" could not be answered`, { cause }),
+      'respond',
+    )
+    return HANDLED
+  }
+
+  /** Stays synchronous up to the reply's confirmation if the handler and the validators do. */
+  #answer(held: Held): Verdict | Promise<Verdict> {
     const { delivery } = held
     const { clock } = this.#o
     const { envelope, replyTo, requestId } = delivery
@@ -96,57 +118,72 @@ export class ResponderProcessor implements Processor {
     if (expiresAt !== undefined && expiresAt <= clock.now()) return EXPIRED
     // Every group of the topic gets the request: one that answers other types leaves it to those that answer this one.
     if (envelope.attributes.type !== this.#o.contract.type) return UNHANDLED
-    let timer: Timer | undefined
-    if (expiresAt !== undefined) {
-      timer = clock.setTimer(expiresAt - clock.now(), () =>
-        held.abort(
-          new BusError('REQUEST_TIMEOUT', 'the requester no longer waits', { remedy: 'stop working on it' }),
-        ),
-      )
-    }
+    const send = (reply: Reply) => this.#send(reply, envelope.attributes, replyTo, requestId, expiresAt)
+    const reply = this.#handle(held, envelope, expiresAt)
+    return reply instanceof Promise ? reply.then(send) : send(reply)
+  }
+
+  #handle(held: Held, envelope: Envelope, expiresAt: number | undefined): Reply | Promise<Reply> {
+    const { contract } = this.#o
     try {
-      const reply = await this.#handle(held, envelope)
-      if (expiresAt !== undefined && expiresAt <= clock.now()) return EXPIRED
-      await this.#send(reply, envelope.attributes, replyTo, requestId, expiresAt)
-      return HANDLED
-    } finally {
-      timer?.cancel()
+      const data = decodeData(envelope)
+      const checked = validate(contract.input, data, 'input')
+      const reply =
+        checked instanceof Promise
+          ? checked.then(result => this.#call(held, envelope, data, result, expiresAt))
+          : this.#call(held, envelope, data, checked, expiresAt)
+      return reply instanceof Promise ? reply.catch(error => this.#replyTo(error)) : reply
+    } catch (error) {
+      return this.#replyTo(error)
     }
   }
 
-  async #handle(held: Held, envelope: NonNullable<Held['delivery']['envelope']>): Promise<Reply> {
-    const { contract, group, handler } = this.#o
+  #call(
+    held: Held,
+    envelope: Envelope,
+    data: unknown,
+    checked: Validation<unknown>,
+    expiresAt: number | undefined,
+  ): Reply | Promise<Reply> {
+    const { contract, group, handler, clock } = this.#o
+    if (!checked.ok)
+      throw issuesError('SCHEMA_VIOLATION', `input of "${contract.type}" breaks its schema`, checked.issues)
+    const request = new ReceivedRequest({
+      held,
+      envelope,
+      data,
+      input: checked.value,
+      group,
+      expiresAt,
+      clock,
+    })
+    let output: unknown
     try {
-      const data = decodeData(envelope)
-      const checked = await validate(contract.input, data, 'input')
-      if (!checked.ok)
-        throw issuesError('SCHEMA_VIOLATION', `input of "${contract.type}" breaks its schema`, checked.issues)
-      const request: RequestDelivery<AnyRequestContract> = {
-        input: checked.value,
-        event: {
-          ...envelope.attributes,
-          ...(data === undefined ? {} : { data }),
-        } as RequestDelivery<AnyRequestContract>['event'],
-        topic: held.delivery.topic,
-        group,
-        headers: envelope.headers,
-        get signal() {
-          return held.signal
-        },
-        fail(name, failure) {
-          throw new DeclaredFailure(name, failure)
-        },
-      }
-      const output = await runHandling(envelope, handler, request)
-      return await this.#checked('ok', contract.output, output, {})
+      output = runHandling(envelope, handler, request)
     } catch (error) {
-      if (error instanceof DeclaredFailure) return this.#failure(error)
-      this.#o.onError(
-        new BusError('HANDLER_FAILED', `the responder of "${contract.type}" failed`, { cause: error }),
-        'respond',
-      )
-      return failed(error)
+      request.end()
+      throw error
     }
+    const answer = (value: unknown) => {
+      request.end()
+      return this.#checked('ok', contract.output, value, NO_META)
+    }
+    if (!isThenable(output)) return answer(output)
+    return Promise.resolve(output).then(answer, error => {
+      request.end()
+      throw error
+    })
+  }
+
+  /** What a failed handler answers. */
+  #replyTo(error: unknown): Reply | Promise<Reply> {
+    if (error instanceof DeclaredFailure) return this.#failure(error)
+    const { contract, onError } = this.#o
+    onError(
+      new BusError('HANDLER_FAILED', `the responder of "${contract.type}" failed`, { cause: error }),
+      'respond',
+    )
+    return failed(error)
   }
 
   #failure(error: DeclaredFailure): Promise<Reply> | Reply {
@@ -157,67 +194,63 @@ export class ResponderProcessor implements Processor {
   }
 
   /** What goes out is what the responder gave, if its schema takes it. */
-  async #checked(
+  #checked(
     status: Reply['status'],
-    schema: AnyRequestContract['output'],
+    schema: Schema,
     data: unknown,
     meta: Reply['meta'],
-  ): Promise<Reply> {
-    const result = await validate(schema, data, status === 'ok' ? 'output' : 'data')
-    if (result.ok) return { status, data, meta }
-    const error = issuesError(
-      'SCHEMA_VIOLATION',
-      `the reply to "${this.#o.contract.type}" breaks its schema`,
-      result.issues,
-    )
-    this.#o.onError(error, 'respond')
-    return failed(error)
+  ): Reply | Promise<Reply> {
+    const reply = (result: Validation<unknown>): Reply => {
+      if (result.ok) return { status, data, meta }
+      const error = issuesError(
+        'SCHEMA_VIOLATION',
+        `the reply to "${this.#o.contract.type}" breaks its schema`,
+        result.issues,
+      )
+      this.#o.onError(error, 'respond')
+      return failed(error)
+    }
+    const result = validate(schema, data, status === 'ok' ? 'output' : 'data')
+    return result instanceof Promise ? result.then(reply) : reply(result)
   }
 
-  async #send(
+  #send(
     reply: Reply,
     request: Readonly<Record<string, string>>,
     address: string,
     requestId: string,
     expiresAt: number | undefined,
-  ): Promise<void> {
-    const { builder, queue, clock, contract } = this.#o
-    const template = {
-      type: `${contract.type}.reply`,
-      source: undefined,
-      dataschema: undefined,
-      datacontenttype: undefined,
-    }
-    const event = builder.build(template, reply.data, undefined, {
+  ): Verdict | Promise<Verdict> {
+    const { builder, queue, clock, contract, onError } = this.#o
+    const left = expiresAt === undefined ? DEFAULT_TIMEOUT : expiresAt - clock.now()
+    if (left <= 0) return EXPIRED
+    const event = builder.build(this.#template, reply.data, undefined, {
       correlationid: request.correlationid ?? request.id,
       causationid: request.id,
       traceparent: request.traceparent,
       tracestate: request.tracestate,
     })
-    const envelope = encodeEvent(event)
+    const { attributes, body, headers, meta } = encodeEvent(event)
     const message = new OutgoingMessage(
       { kind: 'reply', address },
-      { ...envelope, meta: { ...envelope.meta, ...reply.meta, [META.replyStatus]: reply.status } },
+      { attributes, body, headers, meta: { ...meta, ...reply.meta, [META.replyStatus]: reply.status } },
       { expiresAt, requestId },
       'publish',
     )
-    const timeout = expiresAt === undefined ? 10_000 : Math.max(1, expiresAt - clock.now())
-    await queue
-      .enqueue(message, envelope.attributes.id ?? requestId, {
-        timeout,
-        ordered: false,
-        once: true,
-        signal: undefined,
-      })
-      .catch(error => {
-        this.#o.onError(
+    const how = { timeout: left, ordered: false, once: true, signal: undefined }
+    return queue.enqueue(message, attributes.id ?? requestId, how).then(
+      () => HANDLED,
+      cause => {
+        onError(
           new BusError('PUBLISH_FAILED', `the reply to "${contract.type}" could not be sent`, {
-            cause: error,
+            cause,
             retryable: true,
           }),
           'respond',
         )
-      })
+        return HANDLED
+      },
+    )
   }
 }
 
