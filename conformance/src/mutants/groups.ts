@@ -33,6 +33,32 @@ export const groupMutants: readonly Mutant[] = [
       alterSpecs(adapter, spec => (spec.group === undefined ? { ...spec, start: 'earliest' } : spec)),
   },
   {
+    id: 'broadcast-begins-anew',
+    bug: 'a subscription without a group has lost its queue with its link, and begins anew',
+    adapter: adapter =>
+      alterSubscriptions(adapter, sides => {
+        if (sides.spec.group !== undefined) return undefined
+        let away = false
+        return {
+          sink: {
+            state(state, cause) {
+              if (state === 'reconnecting') away = true
+              // What waited comes at once.
+              else if (away)
+                sides.context.clock.setTimer(10, () => {
+                  away = false
+                })
+              sides.sink.state(state, cause)
+            },
+            deliver(batch) {
+              if (away) sides.subscription.settle(batch.map(delivery => ({ kind: 'ack', delivery })))
+              else sides.sink.deliver(batch)
+            },
+          },
+        }
+      }),
+  },
+  {
     id: 'subscribe-resolves-early',
     bug: 'subscribe resolves before the subscription is in place, so the next event is missed',
     seen: 'watermill: publish right after subscribe',

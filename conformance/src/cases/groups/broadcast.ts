@@ -108,4 +108,52 @@ const churn: ConformanceCase = {
   },
 }
 
-export const broadcastCases: readonly ConformanceCase[] = [everyInstance, notDurable, failingInstance, churn]
+const acrossCut: ConformanceCase = {
+  id: 'groups.broadcast-across-cut@1',
+  title: 'An instance whose link was cut for a moment gets what was published meanwhile',
+  requires: ['subscribe.broadcast'],
+  faults: ['cut', 'heal'],
+  covers: [39],
+  async run(t) {
+    const publisher = await t.bus({ client: 'publisher' })
+    const seen = recorder()
+    await (await t.bus({ client: 'screen' })).subscribe('prices', {}, seen.handler)
+    await publishItems(publisher, 'prices', ids('before', 3))
+    await t.until(() => seen.done.length >= 3, 'what was published before the cut')
+    await t.faults.cut('screen')
+    await publishItems(publisher, 'prices', ids('away', 3))
+    await t.faults.heal('screen')
+    await publishItems(publisher, 'prices', ids('after', 3))
+    const all = [...ids('before', 3), ...ids('away', 3), ...ids('after', 3)]
+    await t.until(() => all.every(id => seen.done.includes(id)), 'all of them')
+  },
+}
+
+const acrossRestart: ConformanceCase = {
+  id: 'groups.broadcast-across-restart@1',
+  title: 'An instance misses nothing of what is published around a restart of the broker',
+  requires: ['subscribe.broadcast'],
+  faults: ['restart-broker'],
+  covers: [39, 105],
+  async run(t) {
+    const publisher = await t.bus()
+    const seen = recorder()
+    await (await t.bus()).subscribe('prices', {}, seen.handler)
+    await publishItems(publisher, 'prices', ids('before', 3))
+    const restarted = t.faults.restartBroker()
+    // Confirmed as soon as the publisher is back, which may be before the instance is.
+    await t.within(publishItems(publisher, 'prices', ids('during', 20)), 'the confirmations')
+    await t.within(restarted, 'the restart')
+    const all = [...ids('before', 3), ...ids('during', 20)]
+    await t.until(() => all.every(id => seen.done.includes(id)), 'all of them')
+  },
+}
+
+export const broadcastCases: readonly ConformanceCase[] = [
+  everyInstance,
+  notDurable,
+  failingInstance,
+  churn,
+  acrossCut,
+  acrossRestart,
+]
