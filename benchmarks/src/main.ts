@@ -1,7 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { BrokerSetupError } from '@busbar/conformance/brokers'
-import { BusError } from '@busbar/core'
+import { BusError, isBusError } from '@busbar/core'
 import { ADAPTERS, adapterBench } from './adapters/index.ts'
 import { benchArguments, type Subject } from './arguments.ts'
 import { coreScenario } from './core/scenario.ts'
@@ -46,6 +45,6 @@ async function main(): Promise<void> {
 try {
   await main()
 } catch (error) {
-  console.error(error instanceof BusError || error instanceof BrokerSetupError ? error.message : error)
+  console.error(isBusError(error) ? error.message : error)
   process.exitCode = 1
 }

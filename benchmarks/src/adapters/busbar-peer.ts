@@ -1,6 +1,6 @@
 import { createBus, request } from '@busbar/core'
 import { anyData } from '../any-data.ts'
-import { ATTRIBUTES, BODY, type Connection, type Peer } from './peer.ts'
+import { ATTRIBUTES, type Connection, DATA, type Peer } from './peer.ts'
 
 /** Busbar over the broker at `url`: whole events, raw topics, nothing validated that the raw side does not. */
 export const busbarPeer = (url: string, mode: 'binary' | 'structured'): Peer => ({
@@ -9,8 +9,7 @@ export const busbarPeer = (url: string, mode: 'binary' | 'structured'): Peer => 
     const bus = await createBus(url, { source: '/bench', mode })
     const group = await bus.subscribe(destination, { group: 'bench' }, () => {})
     await group.close()
-    const data = JSON.parse(BODY)
-    const event = { ...ATTRIBUTES, datacontenttype: 'application/json', data }
+    const event = { ...ATTRIBUTES, datacontenttype: 'application/json', data: DATA }
     const Ask = request('com.example.bench.ask', {
       topic: `${destination}-ask`,
       input: anyData,
@@ -32,7 +31,7 @@ export const busbarPeer = (url: string, mode: 'binary' | 'structured'): Peer => 
       async respond() {
         await bus.respond(Ask, { group: 'bench', concurrency: 1_000 }, ({ input }) => input)
       },
-      ask: () => bus.request(Ask, data),
+      ask: () => bus.request(Ask, DATA),
       close: () => bus.close(),
     }
   },

@@ -1,5 +1,5 @@
-import { type BrokerName, startBroker } from '@busbar/conformance/brokers'
-import { createBus } from '@busbar/core'
+import type { BrokerName } from '@busbar/conformance/brokers'
+import { BusError, createBus } from '@busbar/core'
 import type { Case } from '../measure.ts'
 import type { Peer } from './peer.ts'
 import { adapterScenario } from './scenario.ts'
@@ -41,11 +41,23 @@ export interface AdapterBench {
 
 /**
  * On the broker that `BUSBAR_<BROKER>_URL` names, or on the shared one in a container, which is started unless it runs.
+ * @throws BusError CONNECTION_FAILED when there is neither.
  * @param report told what is being pulled, built and started.
  */
 export async function adapterBench(adapter: string, report: (line: string) => void): Promise<AdapterBench> {
   const { broker, mode, raw } = CONTESTANTS[adapter] as Contestant
-  const { url } = await startBroker(broker, { report })
+  const url = await brokerUrl(broker, report)
   await using bus = await createBus(url, { mode })
   return { cases: adapterScenario(url, mode, await raw(url)), server: bus.server, mode }
+}
+
+async function brokerUrl(broker: BrokerName, report: (line: string) => void): Promise<string> {
+  // Loaded when asked for: the client of the container engine would be in the way of the other scenarios.
+  const { BrokerSetupError, startBroker } = await import('@busbar/conformance/brokers')
+  try {
+    return (await startBroker(broker, { report })).url
+  } catch (cause) {
+    if (!(cause instanceof BrokerSetupError)) throw cause
+    throw new BusError('CONNECTION_FAILED', `bench: ${cause.message}`, { cause })
+  }
 }

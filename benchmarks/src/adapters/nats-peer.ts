@@ -1,6 +1,6 @@
 import { AckPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream'
 import { connect, headers } from '@nats-io/transport-node'
-import { ATTRIBUTES, BODY, type Connection, type Peer } from './peer.ts'
+import { ATTRIBUTES, body, type Connection, type Peer } from './peer.ts'
 
 /** nats.js: JetStream publishes, a pull consumer by callback, core requests. */
 export const natsPeer = (url: string): Peer => ({
@@ -20,7 +20,7 @@ export const natsPeer = (url: string): Peer => ({
     const carried = headers()
     for (const [name, value] of Object.entries(ATTRIBUTES)) carried.set(`ce-${name}`, value)
     return {
-      publish: () => js.publish(subject, BODY, { headers: carried, timeout: 30_000 }),
+      publish: () => js.publish(subject, body(), { headers: carried, timeout: 30_000 }),
       async consume(count) {
         const done = Promise.withResolvers<void>()
         let seen = 0
@@ -47,7 +47,7 @@ export const natsPeer = (url: string): Peer => ({
         await connection.flush()
       },
       ask: async () =>
-        (await connection.request(`${subject}.ask`, BODY, { timeout: 10_000, headers: carried })).json(),
+        (await connection.request(`${subject}.ask`, body(), { timeout: 10_000, headers: carried })).json(),
       async close() {
         await manager.streams.delete(stream)
         await connection.close()

@@ -1,5 +1,7 @@
-/** The message that both sides send: a body of 250 bytes and the attributes of an event. */
-export const BODY = JSON.stringify({ id: 'order-4711', note: 'x'.repeat(219) })
+/** What both sides send, with the attributes of an event: 250 bytes of JSON, which each side writes for every message and reads again. */
+export const DATA = { id: 'order-4711', note: 'x'.repeat(219) }
+
+export const body = (): string => JSON.stringify(DATA)
 
 export const ATTRIBUTES = {
   id: 'f2b1a7a0-5c3e-4d8b-9a75-0d3f6c1b2e4d',

@@ -1,5 +1,5 @@
 import { type ConsumeMessage, connect } from 'amqplib'
-import { ATTRIBUTES, BODY, type Connection, type Peer } from './peer.ts'
+import { ATTRIBUTES, body, type Connection, type Peer } from './peer.ts'
 
 const REPLIES = 'amq.rabbitmq.reply-to'
 
@@ -14,7 +14,6 @@ export const rabbitmqPeer = (url: string): Peer => ({
     await publisher.assertExchange(queue, 'direct', { durable: true })
     await publisher.assertQueue(queue, { durable: true, arguments: { 'x-queue-type': 'quorum' } })
     await publisher.bindQueue(queue, queue, '')
-    const body = Buffer.from(BODY)
     const headers = Object.fromEntries(
       Object.entries(ATTRIBUTES).map(([name, value]) => [`cloudEvents_${name}`, value]),
     )
@@ -24,7 +23,9 @@ export const rabbitmqPeer = (url: string): Peer => ({
     return {
       publish: () =>
         new Promise<void>((resolve, reject) =>
-          publisher.publish(queue, '', body, options, error => (error == null ? resolve() : reject(error))),
+          publisher.publish(queue, '', Buffer.from(body()), options, error =>
+            error == null ? resolve() : reject(error),
+          ),
         ),
       async consume(count) {
         const done = Promise.withResolvers<void>()
@@ -66,7 +67,7 @@ export const rabbitmqPeer = (url: string): Peer => ({
             waiting.delete(correlationId)
             resolve(JSON.parse(answer.content.toString()))
           })
-          publisher.publish('', `${queue}.ask`, body, {
+          publisher.publish('', `${queue}.ask`, Buffer.from(body()), {
             ...options,
             persistent: false,
             replyTo: REPLIES,

@@ -1,5 +1,5 @@
 import { Redis } from 'ioredis'
-import { ATTRIBUTES, BODY, type Connection, type Peer } from './peer.ts'
+import { ATTRIBUTES, body, type Connection, type Peer } from './peer.ts'
 
 /**
  * ioredis: automatic pipelining for concurrent XADDs, large reads, one XACK for each; requests through a list that the responder
@@ -14,20 +14,20 @@ export const redisPeer = (url: string): Peer => ({
     const stream = `raw:${destination}`
     await redis.xgroup('CREATE', stream, 'bench', '$', 'MKSTREAM')
     const attributes = JSON.stringify(ATTRIBUTES)
-    const waiting = new Map<string, (body: string) => void>()
+    const waiting = new Map<string, (answer: string) => void>()
     let asked = 0
     let closed = false
     const answerAll = async () => {
       while (!closed) {
         const popped = await reader.blmpop(1, 1, `${stream}:asks`, 'LEFT', 'COUNT', 500)
         for (const ask of popped?.[1] ?? []) {
-          const [id = '', , body = ''] = ask.split('\n')
-          void redis.publish(`${stream}:replies`, `${id}\n${JSON.stringify(JSON.parse(body))}`)
+          const [id = '', , question = ''] = ask.split('\n')
+          void redis.publish(`${stream}:replies`, `${id}\n${JSON.stringify(JSON.parse(question))}`)
         }
       }
     }
     return {
-      publish: () => redis.xadd(stream, '*', 'a', attributes, 'b', BODY),
+      publish: () => redis.xadd(stream, '*', 'a', attributes, 'b', body()),
       async consume(count) {
         for (let seen = 0; seen < count; ) {
           const reply = (await redis.xreadgroup(
@@ -48,8 +48,8 @@ export const redisPeer = (url: string): Peer => ({
       },
       async respond() {
         replies.on('message', (_channel: string, reply: string) => {
-          const [id = '', body = ''] = reply.split('\n')
-          waiting.get(id)?.(body)
+          const [id = '', answer = ''] = reply.split('\n')
+          waiting.get(id)?.(answer)
         })
         await replies.subscribe(`${stream}:replies`)
         answerAll().catch(error => {
@@ -59,11 +59,11 @@ export const redisPeer = (url: string): Peer => ({
       ask: () =>
         new Promise((resolve, reject) => {
           const id = String(++asked)
-          waiting.set(id, body => {
+          waiting.set(id, answer => {
             waiting.delete(id)
-            resolve(JSON.parse(body))
+            resolve(JSON.parse(answer))
           })
-          redis.rpush(`${stream}:asks`, `${id}\n${attributes}\n${BODY}`).catch(reject)
+          redis.rpush(`${stream}:asks`, `${id}\n${attributes}\n${body()}`).catch(reject)
         }),
       async close() {
         closed = true
