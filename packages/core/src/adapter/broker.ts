@@ -25,8 +25,11 @@ export interface Outgoing {
   readonly envelope: Envelope
   /** The event's key: its record key or message group, where the broker has one. Must survive retries and dead letters. */
   readonly key?: string
-  /** The same for each try of one publish, different for any other: a hash of topic, source, id and purpose. */
-  readonly dedupeId?: string
+  /**
+   * The same for each try of one publish, different for any other: a hash of topic, source, id and purpose. Absent on
+   * requests and replies, which are sent once.
+   */
+  readonly dedupeId?: string | undefined
   /** Milliseconds since the epoch; not delivered before. */
   readonly notBefore?: number
   /** Milliseconds since the epoch; the broker may drop it after. Core checks again before handling. */

@@ -38,16 +38,12 @@ export class OutgoingMessage implements Outgoing {
     this.#purpose = purpose
   }
 
-  /** Hashed at its first use: an adapter without deduplication never pays for it. */
-  get dedupeId(): string {
+  /** Hashed at its first use: an adapter without deduplication never pays for it. Requests and replies are sent once, and have none. */
+  get dedupeId(): string | undefined {
+    if (this.to.kind === 'request' || this.to.kind === 'reply') return undefined
     if (this.#dedupeId === undefined) {
       const { attributes } = this.envelope
-      const where =
-        this.to.kind === 'reply'
-          ? this.to.address
-          : this.to.kind === 'inbox'
-            ? `${this.to.topic} ${this.to.group}`
-            : this.to.topic
+      const where = this.to.kind === 'inbox' ? `${this.to.topic} ${this.to.group}` : this.to.topic
       this.#dedupeId = dedupeId(where, attributes.source ?? '', attributes.id ?? '', this.#purpose)
     }
     return this.#dedupeId
