@@ -162,6 +162,7 @@ export class RabbitmqBroker implements Broker {
         names: this.#names,
         topology: this.#topology,
         copies: this.#copies,
+        post: posts => this.#events.post(posts),
         onClosed: closed => this.#subscriptions.delete(closed),
       },
       sink,

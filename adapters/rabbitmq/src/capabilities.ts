@@ -25,10 +25,7 @@ const DIFFERENT: Partial<Record<CapabilityId, Capability>> = {
   'replay.time': unsupported(QUEUES_KEEP_NOTHING),
   'replay.position': unsupported(QUEUES_KEEP_NOTHING),
   'order.key': emulated(
-    'one queue with a single active consumer per partition. While an event of a key waits for its backoff it takes a place in its member’s window, and its count and backoff end with that member',
-  ),
-  'retry.durable': emulated(
-    'on ordered topics the backoff lives in the member that holds the event; the event itself is durable',
+    'one quorum queue with a single active consumer per partition. While an event of a key waits for its backoff it takes a place in its member’s window; it stays unacked, so a backoff beyond the broker’s consumer_timeout (30 minutes by default) makes the channel anew',
   ),
   'settle.release': emulated(
     'a released event goes to the end of its queue, as a copy; on ordered topics it keeps its place',

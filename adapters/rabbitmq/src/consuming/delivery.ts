@@ -3,6 +3,7 @@ import type { ConsumeMessage } from 'amqplib'
 import { count, type Decoded, decode, redeliveriesOf, withoutTransport } from '../wire/decode.ts'
 import type { HeaderTable } from '../wire/headers.ts'
 import type { Acks } from './acks.ts'
+import { identityOf } from './ordered/identity.ts'
 
 /** What stays the same however often one message is handed to core. */
 interface Parts {
@@ -14,6 +15,17 @@ interface Parts {
   readonly properties: Readonly<Record<string, unknown>>
   readonly decoded: Decoded
   readonly redeliveries: number
+  readonly identity: string
+}
+
+/** What a message cannot carry while it stays at its place: RabbitMQ changes none. */
+export interface HeldState {
+  readonly failures: number
+  readonly marks: number
+  /** Milliseconds since the epoch; 0 for at once. */
+  readonly notBefore: number
+  /** The envelope's metadata from now on; absent where it stays as it was. */
+  readonly meta?: Readonly<Record<string, string>> | undefined
 }
 
 /** One message in our hands. */
@@ -36,10 +48,7 @@ export class RabbitDelivery implements Delivery {
   acks: Acks
   tag: number
 
-  constructor(
-    parts: Parts,
-    changed: { readonly envelope: Envelope | null; readonly failures: number; readonly notBefore?: number },
-  ) {
+  constructor(parts: Parts, envelope: Envelope | null, { failures, marks, notBefore }: HeldState) {
     const { topic, lane, decoded, redeliveries, sequence, properties } = parts
     const { meta } = decoded
     this.#parts = parts
@@ -47,18 +56,17 @@ export class RabbitDelivery implements Delivery {
     this.lane = lane
     this.acks = parts.acks
     this.tag = parts.tag
-    this.envelope = changed.envelope
-    this.failures = changed.failures
-    this.marks = count(meta[META.marks])
+    this.envelope = envelope
+    this.failures = failures
+    this.marks = marks
     this.redeliveries = redeliveries
     const key = meta[META.key]
-    const notBefore = changed.notBefore
     const replyTo = properties.replyTo
     if (key !== undefined) this.key = key
     if (decoded.raw !== undefined) this.raw = decoded.raw
     if (decoded.decodeError !== undefined) this.decodeError = decoded.decodeError
     if (sequence !== undefined) this.sequence = sequence
-    if (notBefore !== undefined && notBefore > 0) this.notBefore = notBefore
+    if (notBefore > 0) this.notBefore = notBefore
     if (typeof replyTo === 'string') this.replyTo = replyTo
     const requestId = meta[META.requestId]
     if (requestId !== undefined) this.requestId = requestId
@@ -69,18 +77,16 @@ export class RabbitDelivery implements Delivery {
     return this.#parts.properties
   }
 
+  /** What it is known by when it comes again: on ordered subscriptions alone. */
+  get identity(): string {
+    return this.#parts.identity
+  }
+
   /** The same message for core to take once more: on an ordered subscription it never leaves our hands. */
-  again(
-    meta: Readonly<Record<string, string>> | undefined,
-    failures: number,
-    notBefore: number | undefined,
-  ): RabbitDelivery {
+  again(state: HeldState): RabbitDelivery {
+    const { meta } = state
     const envelope = this.envelope === null || meta === undefined ? this.envelope : { ...this.envelope, meta }
-    const next = new RabbitDelivery(this.#parts, {
-      envelope,
-      failures,
-      ...(notBefore === undefined ? {} : { notBefore }),
-    })
+    const next = new RabbitDelivery(this.#parts, envelope, state)
     next.acks = this.acks
     next.tag = this.tag
     return next
@@ -125,10 +131,12 @@ export function received(
       properties,
       decoded,
       redeliveries: redeliveriesOf(headers, message.fields.redelivered),
+      identity: where.sequence === undefined ? '' : identityOf(message),
     },
+    decoded.envelope === null ? null : withoutTransport(decoded.envelope),
     {
-      envelope: decoded.envelope === null ? null : withoutTransport(decoded.envelope),
       failures: count(meta[META.failures]),
+      marks: count(meta[META.marks]),
       notBefore: count(meta[META.notBefore]),
     },
   )

@@ -1,7 +1,8 @@
 import { isPattern, type SubscriptionSpec } from '@busbar/core/adapter'
-import type { Channel } from 'amqplib'
+import type { Channel, ChannelModel } from 'amqplib'
 import type { Names } from '../topology/names.ts'
 import type { TopologyKeeper } from '../topology/topology.ts'
+import { leaveSeat, priorityOf, takeSeat } from './ordered/seats.ts'
 
 /** Milliseconds after which the broker removes the queue of responders that all went without a goodbye. */
 const EXPIRES = 60_000
@@ -14,7 +15,11 @@ export interface Source {
   readonly stays: boolean
   readonly pattern: boolean
   /** Makes or finds the queues. @returns their names. */
-  open(channel: Channel): Promise<readonly string[]>
+  open(channel: Channel, model: ChannelModel): Promise<readonly string[]>
+  /** Where the states of unsettled messages of a partition are kept beside it. */
+  readonly heldStates?: (partition: number) => string
+  /** Gives up what `open` took for this member. */
+  leave?(channel: Channel): Promise<unknown>
   /** Arguments of the consumer of one queue. */
   readonly consume: (partition: number) => Record<string, unknown> | undefined
 }
@@ -63,25 +68,22 @@ export function sourceOf(spec: SubscriptionSpec, names: Names, topology: Topolog
       open: channel => checked(channel, queues).then(() => queues),
     }
   }
-  let member = 0
+  let seat: number | undefined
+  const nameOf = (n: number) => names.seat(topic, group, n)
   return {
     stays: true,
     pattern,
-    // The first to come would be the only active consumer of every partition. Each later one asks for its share of them.
-    consume: partition => ({ 'x-priority': partition % (member + 1) === member ? member + 1 : 0 }),
-    async open(channel) {
-      member = await checked(channel, queues)
+    consume: partition => ({ 'x-priority': priorityOf(partition, seat) }),
+    heldStates: partition => names.held(topic, group, partition),
+    async open(channel, model) {
+      await checked(channel, queues)
+      seat = await takeSeat(model, queues.length, nameOf)
       return queues
     },
+    leave: async channel => (seat === undefined ? undefined : leaveSeat(channel, nameOf(seat))),
   }
 }
 
-/** @returns how many consumers the first one has. */
-async function checked(channel: Channel, queues: readonly string[]): Promise<number> {
-  let consumers = 0
-  for (const [n, queue] of queues.entries()) {
-    const { consumerCount } = await channel.checkQueue(queue)
-    if (n === 0) consumers = consumerCount
-  }
-  return consumers
+async function checked(channel: Channel, queues: readonly string[]): Promise<void> {
+  for (const queue of queues) await channel.checkQueue(queue)
 }

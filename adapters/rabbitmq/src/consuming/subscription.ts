@@ -8,17 +8,17 @@ import {
   type SubscriptionSpec,
 } from '@busbar/core/adapter'
 import type { Timer } from '@busbar/core/time'
-import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib'
+import type { ChannelModel, ConsumeMessage } from 'amqplib'
 import type { Link } from '../connection/link.ts'
 import { pause, untilAborted, within } from '../connection/within.ts'
-import { linkLost, operationError } from '../errors.ts'
+import { operationError } from '../errors.ts'
+import type { Post, Posted } from '../publishing/publisher.ts'
 import type { Names } from '../topology/names.ts'
 import type { TopologyKeeper } from '../topology/topology.ts'
-import { Acks } from './acks.ts'
+import { Attachment } from './attachment.ts'
 import { Backlog } from './backlog.ts'
-import { Consumer } from './consumer.ts'
 import type { Copies } from './copies.ts'
-import { type RabbitDelivery, received } from './delivery.ts'
+import { type HeldState, type RabbitDelivery, received } from './delivery.ts'
 import { DONE, failuresAfter, LOST, settleByCopy } from './settling.ts'
 import { type Source, sourceOf } from './source.ts'
 import { Suspects } from './suspects.ts'
@@ -33,6 +33,7 @@ export interface SubscriptionOptions {
   readonly names: Names
   readonly topology: TopologyKeeper
   readonly copies: Copies
+  readonly post: (posts: readonly Post[]) => Promise<readonly Posted[]>
   readonly onClosed: (subscription: RabbitSubscription) => void
 }
 
@@ -49,10 +50,9 @@ export class RabbitSubscription implements Subscription {
   readonly #backlog: Backlog
   readonly #suspects: Suspects
   readonly #sink: Sink
-  #channel: Channel | undefined
-  #acks: Acks | undefined
-  #queues: readonly string[] = []
-  #consumers: Consumer[] = []
+  #attachment: Attachment | undefined
+  /** Ordered suspects: their place is kept, so their marks are recorded beside them. */
+  readonly #marked = new WeakSet<RabbitDelivery>()
   #sequence = 0
   #window = 0
   #stopped = false
@@ -80,61 +80,27 @@ export class RabbitSubscription implements Subscription {
 
   /** @throws BusError */
   async attach(model: ChannelModel): Promise<void> {
-    const { context, timeout, spec } = this.#o
-    const what = `the queue of ${spec.group === undefined ? 'a broadcast' : `group "${spec.group}"`} of "${spec.topic}"`
-    const channel = await within(context.clock, timeout, model.createChannel(), 'a channel')
-    let failure: unknown
-    channel.on('error', error => {
-      failure = error
+    const attachment = await Attachment.open(model, this.#source, this.#o, {
+      onMessage: (message, queue, from) => this.#onMessage(message, queue, from),
+      deliver: delivery => this.#backlog.add(delivery),
+      onEnded: (ended, cause) => {
+        if (this.#attachment === ended) this.#ended(cause)
+      },
     })
-    const acks = new Acks(channel)
-    try {
-      this.#queues = await within(context.clock, timeout, this.#source.open(channel), what)
-    } catch (error) {
-      this.#give(channel)
-      throw operationError(failure ?? error, what)
-    }
-    channel.on('close', () => {
-      acks.end()
-      if (this.#channel === channel) this.#ended(failure ?? linkLost())
-    })
-    if (this.#closed) return void channel.close().catch(() => {})
-    this.#channel = channel
-    this.#acks = acks
-    this.#consumers = this.#queues.map(
-      (queue, partition) =>
-        new Consumer({
-          channel,
-          queue,
-          ...withArguments(this.#source.consume(partition)),
-          onMessage: message => this.#onMessage(message, queue, acks),
-          onCancel: () => this.#give(channel),
-          onError: () => this.#give(channel),
-        }),
-    )
+    if (this.#closed) return attachment.give()
+    this.#attachment = attachment
     this.#tell(sink => sink.state('live'))
     await this.#prefetch()
   }
 
   /** The connection is gone; {@link attach} follows. */
   detach(cause: unknown): void {
-    if (this.#channel !== undefined) this.#ended(cause, false)
-  }
-
-  /** Ends a channel that is of no more use; its end makes a new one. */
-  #give(channel: Channel): void {
-    try {
-      channel.close().catch(() => {})
-    } catch {
-      // It is ending already.
-    }
+    if (this.#attachment !== undefined) this.#ended(cause, false)
   }
 
   #ended(cause: unknown, restore = true): void {
-    this.#channel = undefined
-    this.#acks?.end()
-    this.#acks = undefined
-    this.#consumers = []
+    this.#attachment?.end()
+    this.#attachment = undefined
     this.#backlog.clear()
     this.#suspects.clear()
     if (this.#closed) return
@@ -161,7 +127,7 @@ export class RabbitSubscription implements Subscription {
   async #again(): Promise<void> {
     const { link, topology } = this.#o
     // A new connection attaches by itself.
-    if (this.#closed || this.#channel !== undefined || !link.up) return
+    if (this.#closed || this.#attachment !== undefined || !link.up) return
     try {
       await topology.restore()
       await this.attach(link.model)
@@ -175,8 +141,9 @@ export class RabbitSubscription implements Subscription {
 
   // --- deliveries ---------------------------------------------------------------------------------------------------
 
-  #onMessage(message: ConsumeMessage, queue: string, acks: Acks): void {
+  #onMessage(message: ConsumeMessage, queue: string, attachment: Attachment): void {
     const { spec, names, context } = this.#o
+    const { acks } = attachment
     const tag = message.fields.deliveryTag
     acks.opened(tag)
     if (spec.kind === 'requests' && message.fields.redelivered) {
@@ -198,7 +165,9 @@ export class RabbitSubscription implements Subscription {
         this.#parkAgain(delivery, queue)
         return
       }
-      this.#backlog.add(delivery)
+      const partition = attachment.partitionOf(delivery)
+      if (partition === undefined) this.#backlog.add(delivery)
+      else partition.add(delivery, message.fields.redelivered)
     } catch (error) {
       // What is thrown here would end the connection.
       context.onError(new BusError('INTERNAL', 'a message could not be taken', { cause: error }), 'consume')
@@ -225,11 +194,10 @@ export class RabbitSubscription implements Subscription {
     if (this.#source.stays) {
       // Never cancelled: a partition's next consumer must not start before this one is done. And each may fill the whole window: a
       // key with a backlog would otherwise shut out the others of its partition.
-      if (window > 0)
-        await Promise.all(this.#consumers.map(consumer => consumer.prefetch(this.#o.spec.maxWindow)))
+      if (window > 0) await this.#attachment?.prefetch(this.#o.spec.maxWindow)
       return
     }
-    await Promise.all(this.#consumers.map(consumer => consumer.prefetch(window)))
+    await this.#attachment?.prefetch(window)
     for (const surplus of this.#backlog.beyond(this.#window)) {
       this.#settling++
       void settleByCopy(
@@ -262,12 +230,7 @@ export class RabbitSubscription implements Subscription {
       return
     }
     if (this.#source.stays && settlement.kind !== 'dead') {
-      queueMicrotask(() => {
-        this.#report(settlement, DONE)
-        const retry = settlement.kind === 'retry' ? settlement : undefined
-        const failures = retry === undefined ? delivery.failures : failuresAfter(retry)
-        this.#backlog.back(delivery.again(retry?.meta, failures, retry?.notBefore ?? delivery.notBefore))
-      })
+      this.#keep(settlement, delivery)
       return
     }
     this.#settling++
@@ -275,6 +238,41 @@ export class RabbitSubscription implements Subscription {
       this.#settling--
       this.#report(settlement, result)
     })
+  }
+
+  /** It stays in our hands, at its place; what has to outlive them is recorded first. */
+  #keep(settlement: Exclude<Settlement, { kind: 'ack' | 'dead' }>, delivery: RabbitDelivery): void {
+    const state: HeldState =
+      settlement.kind === 'release'
+        ? stateOf(delivery)
+        : {
+            failures: failuresAfter(settlement),
+            marks: 0,
+            notBefore: settlement.notBefore,
+            meta: settlement.meta,
+          }
+    const partition = this.#attachment?.partitionOf(delivery)
+    const recorded =
+      settlement.kind === 'retry' || this.#marked.has(delivery)
+        ? partition?.record(delivery, state)
+        : undefined
+    this.#settling++
+    Promise.resolve(recorded).then(
+      () => {
+        this.#settling--
+        if (delivery.acks.ended) return this.#report(settlement, LOST)
+        this.#report(settlement, DONE)
+        this.#backlog.back(delivery.again(state))
+      },
+      error => {
+        this.#settling--
+        if (!delivery.acks.ended) this.#o.topology.restore().catch(() => {})
+        this.#report(
+          settlement,
+          delivery.acks.ended ? LOST : { status: 'failed', error, retryable: true, copy: 'none' },
+        )
+      },
+    )
   }
 
   #settlingOptions() {
@@ -292,12 +290,24 @@ export class RabbitSubscription implements Subscription {
       const delivery = settlement.delivery as RabbitDelivery
       this.#backlog.settled(delivery)
       this.#suspects.settled(delivery)
+      const over = result.status === 'done' && (settlement.kind === 'ack' || settlement.kind === 'dead')
+      if (over) this.#attachment?.partitionOf(delivery)?.settled(delivery)
     }
     this.#tell(sink => sink.settled([settlement], result))
   }
 
-  mark(deliveries: readonly Delivery[]): Promise<void> {
-    return this.#suspects.mark(deliveries as readonly RabbitDelivery[])
+  async mark(deliveries: readonly Delivery[]): Promise<void> {
+    const own = deliveries as readonly RabbitDelivery[]
+    const attachment = this.#attachment
+    for (const delivery of own) {
+      const partition = delivery.acks.ended ? undefined : attachment?.partitionOf(delivery)
+      if (partition === undefined) await this.#suspects.mark([delivery])
+      else {
+        const state = stateOf(delivery)
+        await partition.record(delivery, { ...state, marks: state.marks + 1 })
+        this.#marked.add(delivery)
+      }
+    }
   }
 
   async extend(deliveries: readonly Delivery[], _lease: number): Promise<readonly Delivery[]> {
@@ -308,8 +318,8 @@ export class RabbitSubscription implements Subscription {
 
   async flush({ signal }: Limit): Promise<void> {
     const { context, timeout } = this.#o
-    const channel = this.#channel
-    this.#acks?.send()
+    const channel = this.#attachment?.channel
+    this.#attachment?.acks.send()
     // Without a channel nothing is on its way: what was, has been reported as lost.
     if (channel === undefined) return
     try {
@@ -336,20 +346,21 @@ export class RabbitSubscription implements Subscription {
     this.#backlog.window(0)
     const { context } = this.#o
     while (this.#settling > 0 && !signal.aborted) await pause(context.clock, 10, signal)
-    this.#acks?.send()
+    const attachment = this.#attachment
+    attachment?.acks.send()
     this.#closed = true
     this.#retry?.cancel()
-    const channel = this.#channel
-    this.#channel = undefined
+    this.#attachment = undefined
     this.#suspects.clear()
-    if (channel !== undefined) {
+    if (attachment !== undefined) {
       try {
-        await untilAborted(signal, channel.close())
+        await untilAborted(signal, attachment.close())
       } catch {
         // It ended by itself.
       }
+      attachment.give()
+      attachment.end()
     }
-    this.#acks?.end()
     this.#o.onClosed(this)
   }
 
@@ -363,5 +374,9 @@ export class RabbitSubscription implements Subscription {
   }
 }
 
-const withArguments = (value: Record<string, unknown> | undefined) =>
-  value === undefined ? {} : { arguments: value }
+const stateOf = ({ failures, marks, notBefore = 0, envelope }: RabbitDelivery): HeldState => ({
+  failures,
+  marks,
+  notBefore,
+  meta: envelope?.meta,
+})

@@ -7,13 +7,17 @@ import { DELAY } from './names.ts'
 export const unlimited = (version: string): Record<string, unknown> =>
   Number(version.split('.')[0]) >= 4 ? { 'x-delivery-limit': -1 } : {}
 
-/** A group's queue: for its events, its retries and its redrives. */
+/**
+ * A group's queue: for its events, its retries and its redrives. A partition's is a quorum queue whatever is configured: only that
+ * hands over to a keener consumer, and only once all that the former one holds is settled.
+ */
 export function queueArguments(
   options: ResolvedOptions,
   version: string,
   single: boolean,
 ): Options.AssertQueue {
-  const { queueType, replicas } = options
+  const { replicas } = options
+  const queueType = single ? 'quorum' : options.queueType
   return {
     durable: true,
     arguments: {

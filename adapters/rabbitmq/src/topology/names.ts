@@ -77,6 +77,22 @@ export class Names {
     return physicalName(RULES, { prefix: this.prefix, kind: 'dead', topic, group })
   }
 
+  /** Failures and backoffs of the unsettled messages of one partition's queue. */
+  held(topic: string, group: string, partition: number): string {
+    return physicalName(RULES, { prefix: this.prefix, kind: 'state', topic, group, partition })
+  }
+
+  /** Exclusive: one member of an ordered group has it. */
+  seat(topic: string, group: string, seat: number): string {
+    return physicalName(RULES, {
+      prefix: this.prefix,
+      kind: 'state',
+      topic,
+      group,
+      qualifier: `member-${seat}`,
+    })
+  }
+
   /** One suspect's, while it is handled. */
   suspect(topic: string, group: string, id: string): string {
     return physicalName(RULES, { prefix: this.prefix, kind: 'state', topic, group, qualifier: id })

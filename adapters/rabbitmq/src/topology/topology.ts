@@ -133,11 +133,15 @@ export class TopologyKeeper {
         this.#names.dead(group.topic, group.group),
         queueArguments(this.#options, version, false),
       )
+      const ordered = this.#isOrdered(group)
       for (const [partition, queue] of queues.entries()) {
-        await channel.assertQueue(
-          queue,
-          queueArguments(this.#options, version, queues !== undefined && this.#isOrdered(group)),
-        )
+        if (ordered) {
+          await channel.assertQueue(
+            this.#names.held(group.topic, group.group, partition),
+            queueArguments(this.#options, version, false),
+          )
+        }
+        await channel.assertQueue(queue, queueArguments(this.#options, version, ordered))
         await bindDue(channel, queue)
         await this.#bind(channel, group.topic, queue, partition)
       }
