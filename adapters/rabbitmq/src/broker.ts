@@ -78,8 +78,8 @@ export class RabbitmqBroker implements Broker {
     this.#context = context
     this.capabilities = capabilitiesFor(options)
     this.limits = {
-      batchesInFlight: 64,
-      batchSize: 256,
+      batchesInFlight: 512,
+      batchSize: 32,
       batchBytes: Math.max(messageBytes, 2 ** 20),
       messageBytes,
     }

@@ -2,6 +2,7 @@ import { type AdapterContext, resolveCredentials } from '@busbar/core/adapter'
 import { type ChannelModel, connect, type Options } from 'amqplib'
 import type { ResolvedOptions, UsernamePassword } from '../config/options.ts'
 import { connectError } from '../errors.ts'
+import { gatherWrites } from './gather-writes.ts'
 import { within } from './within.ts'
 
 /** Opens one connection, to the first of the nodes that answers. @throws BusError */
@@ -54,6 +55,7 @@ async function openTo(
   // The driver's own limit does not cover a broker that takes the connection and then says nothing.
   opening.then(
     model => {
+      gatherWrites(model)
       if (late) model.close().catch(() => {})
     },
     () => {},
