@@ -17,6 +17,7 @@ export function connectError(cause: unknown, where: string): BusError {
   if (TLS_CODES.test(text)) {
     return new BusError('TLS_FAILED', `no secure connection to ${where}`, {
       cause,
+      field: 'tls',
       retryable: false,
       remedy: 'see the cause; check tls.ca and the name in the certificate, and that the port speaks TLS',
     })
@@ -31,6 +32,7 @@ export function connectError(cause: unknown, where: string): BusError {
   if (/access to vhost .* refused/i.test(message)) {
     return new BusError('PERMISSION_DENIED', `the user may not use the virtual host of ${where}`, {
       cause,
+      field: 'url',
       remedy: 'grant it with rabbitmqctl set_permissions',
     })
   }
@@ -49,8 +51,9 @@ export function connectError(cause: unknown, where: string): BusError {
   }
   return new BusError('CONNECTION_FAILED', `RabbitMQ at ${where} cannot be reached`, {
     cause,
+    field: 'url',
     retryable: true,
-    remedy: 'check host, port and firewall, and that the broker runs',
+    remedy: 'check host, port and firewall, that the broker runs, and whether the port speaks TLS (amqps:)',
   })
 }
 
@@ -72,6 +75,7 @@ export function operationError(cause: unknown, what: string): BusError {
     case 403:
       return new BusError('PERMISSION_DENIED', `RabbitMQ refused ${what}: ${message}`, {
         cause,
+        field: 'credentials',
         remedy: 'grant the user configure, write and read permission for this name',
       })
     case 404:
@@ -80,10 +84,11 @@ export function operationError(cause: unknown, what: string): BusError {
     case 406:
       return new BusError('TOPOLOGY_INCOMPATIBLE', `${what} is on the broker, but is different: ${message}`, {
         cause,
+        field: 'topology',
         remedy: 'use the declaration it was created with, delete it when it is empty, or use another name',
       })
     case 311:
-      return new BusError('PAYLOAD_TOO_LARGE', `RabbitMQ refused ${what}: ${message}`, { cause })
+      return tooLarge(message, cause)
   }
   if (code === undefined || typeof code === 'string') return linkLost(cause)
   return new BusError('BROKER_REJECTED', `RabbitMQ refused ${what}: ${message}`, { cause, retryable: true })
@@ -92,5 +97,13 @@ export function operationError(cause: unknown, what: string): BusError {
 export const missing = (what: string, cause?: unknown): BusError =>
   new BusError('TOPOLOGY_MISSING', `${what} is not on the broker`, {
     cause,
+    field: 'topology',
     remedy: "create it, or let the bus do so with topology: 'declare'",
+  })
+
+export const tooLarge = (problem: string, cause?: unknown): BusError =>
+  new BusError('PAYLOAD_TOO_LARGE', problem, {
+    cause,
+    field: 'data',
+    remedy: "send less, or raise the broker's max_message_size and the option messageBytes together",
   })

@@ -124,7 +124,7 @@ export function resolveOptions(options: RabbitmqOptions): ResolvedOptions {
   return resolved
 }
 
-const isLogin = (value: unknown): boolean =>
+export const isLogin = (value: unknown): value is UsernamePassword =>
   typeof value === 'object' &&
   value !== null &&
   typeof (value as UsernamePassword).username === 'string' &&

@@ -1,6 +1,6 @@
-import { type AdapterContext, resolveCredentials } from '@busbar/core/adapter'
+import { type AdapterContext, BusError, isBusError, resolveCredentials } from '@busbar/core/adapter'
 import { type ChannelModel, connect, type Options } from 'amqplib'
-import type { ResolvedOptions, UsernamePassword } from '../config/options.ts'
+import { isLogin, type ResolvedOptions, type UsernamePassword } from '../config/options.ts'
 import { connectError } from '../errors.ts'
 import { gatherWrites } from './gather-writes.ts'
 import { within } from './within.ts'
@@ -11,12 +11,14 @@ export async function openConnection(
   context: AdapterContext,
   purpose: string,
 ): Promise<ChannelModel> {
-  let failure: unknown
+  let failure: BusError | undefined
   for (const url of options.urls) {
     try {
       return await openTo(url, options, context, purpose)
     } catch (error) {
-      failure = connectError(error, `${url.host}${url.pathname === '/' ? '' : url.pathname}`)
+      const next = connectError(error, `${url.host}${url.pathname === '/' ? '' : url.pathname}`)
+      // That one node refused says more than that another is down.
+      if (failure === undefined || failure.retryable) failure = next
     }
   }
   throw failure
@@ -29,8 +31,7 @@ async function openTo(
   purpose: string,
 ): Promise<ChannelModel> {
   const { connectTimeout, heartbeat, tls } = options
-  const { username, password } =
-    options.credentials === undefined ? loginOf(url) : await resolveCredentials(options.credentials)
+  const { username, password } = await login(url, options, context)
   const target: Options.Connect = {
     protocol: url.protocol.slice(0, -1),
     hostname: url.hostname.replace(/^\[|\]$/g, ''),
@@ -63,6 +64,29 @@ async function openTo(
   return within(context.clock, connectTimeout + 500, opening, 'connecting').catch(error => {
     late = true
     throw error
+  })
+}
+
+async function login(
+  url: URL,
+  { credentials, connectTimeout }: ResolvedOptions,
+  { clock }: AdapterContext,
+): Promise<UsernamePassword> {
+  if (credentials === undefined) return loginOf(url)
+  const fetched = await within(clock, connectTimeout, resolveCredentials(credentials), 'credentials').catch(
+    error => {
+      if (isBusError(error, 'AUTHENTICATION_FAILED')) throw error
+      throw new BusError('AUTHENTICATION_FAILED', `no credentials within ${connectTimeout} ms`, {
+        field: 'credentials',
+        retryable: true,
+        remedy: 'the function that fetches them has to settle within connectTimeout',
+      })
+    },
+  )
+  if (isLogin(fetched)) return fetched
+  throw new BusError('AUTHENTICATION_FAILED', 'the credentials have no username and password', {
+    field: 'credentials',
+    remedy: 'return { username, password }, both strings',
   })
 }
 

@@ -3,7 +3,7 @@ import type { Clock, Timer } from '@busbar/core/time'
 import type { ChannelModel, ConfirmChannel, Message } from 'amqplib'
 import type { Link } from '../connection/link.ts'
 import { within } from '../connection/within.ts'
-import { linkLost, noAnswer, operationError } from '../errors.ts'
+import { linkLost, noAnswer, operationError, tooLarge } from '../errors.ts'
 import type { WireMessage } from '../wire/encode.ts'
 
 /** One message and where it goes. */
@@ -42,6 +42,7 @@ export interface PublisherOptions {
 
 interface Pending {
   readonly exchange: string
+  readonly bytes: number
   returned: boolean
   readonly settle: (posted: Posted) => void
 }
@@ -157,7 +158,12 @@ export class Publisher {
     }
     // A returned message names itself by this id alone, so each try has its own.
     const messageId = `${this.#instance}-${(++this.#count).toString(36)}`
-    const pending: Pending = { exchange: post.exchange, returned: false, settle }
+    const pending: Pending = {
+      exchange: post.exchange,
+      bytes: post.message.body.length,
+      returned: false,
+      settle,
+    }
     const { exchange, routingKey, message, persistent, expiration, replyTo, properties } = post
     try {
       channel.publish(
@@ -193,13 +199,7 @@ export class Publisher {
       })
     }
     if (message.body.length <= messageBytes) return undefined
-    return new BusError(
-      'PAYLOAD_TOO_LARGE',
-      `${message.body.length} bytes, and RabbitMQ takes ${messageBytes}`,
-      {
-        remedy: "send less, or raise the broker's max_message_size and the option messageBytes",
-      },
-    )
+    return tooLarge(`${message.body.length} bytes, and RabbitMQ takes ${messageBytes}`)
   }
 
   #returned(message: Message): void {
@@ -229,15 +229,23 @@ export class Publisher {
     }
   }
 
-  /** The broker ends a channel over one exchange. What was meant for it is surely not stored, unless it took something before. */
+  /** The broker ends a channel over one message. That one is surely not stored; what else was on the channel may be. */
   #settleRefused(failure: unknown): void {
     const { code, message = '' } = (failure ?? {}) as { code?: unknown; message?: string }
-    if (code !== 403 && code !== 404) return
+    const bytes = Number(/message size (\d+)/.exec(message)?.[1])
     for (const [id, pending] of this.#pending) {
-      if (!message.includes(`exchange '${pending.exchange}'`) || this.#accepting.has(pending.exchange))
-        continue
+      const { exchange } = pending
+      // Nothing of what is meant for an exchange that is refused gets in, unless it took something before.
+      const noExchange =
+        (code === 403 || code === 404) &&
+        message.includes(`exchange '${exchange}'`) &&
+        !this.#accepting.has(exchange)
+      if (!noExchange && !(code === 406 && pending.bytes === bytes)) continue
       this.#pending.delete(id)
-      pending.settle({ status: 'failed', error: operationError(failure, `exchange ${pending.exchange}`) })
+      const error = noExchange
+        ? operationError(failure, `exchange ${exchange}`)
+        : tooLarge(`${bytes} bytes, and RabbitMQ takes less`, failure)
+      pending.settle({ status: 'failed', error })
     }
   }
 
