@@ -107,3 +107,14 @@ export const tooLarge = (problem: string, cause?: unknown): BusError =>
     field: 'data',
     remedy: "send less, or raise the broker's max_message_size and the option messageBytes together",
   })
+
+/** @param reason what the broker is short of, in its own words. */
+export const brokerFull = (reason?: unknown): BusError =>
+  new BusError(
+    'BROKER_FULL',
+    `RabbitMQ takes no messages: it is short of memory or disk${typeof reason === 'string' ? ` (${reason})` : ''}`,
+    {
+      retryable: true,
+      remedy: 'look at its alarms; publishing goes on by itself once they are over',
+    },
+  )

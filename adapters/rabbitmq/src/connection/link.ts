@@ -2,7 +2,7 @@ import type { AdapterContext } from '@busbar/core/adapter'
 import type { Timer } from '@busbar/core/time'
 import type { ChannelModel } from 'amqplib'
 import type { ResolvedOptions } from '../config/options.ts'
-import { linkLost } from '../errors.ts'
+import { brokerFull, linkLost } from '../errors.ts'
 import { destroy, openConnection } from './open.ts'
 import { untilAborted } from './within.ts'
 
@@ -118,8 +118,10 @@ export class Link {
       failure = error
     })
     model.on('close', error => gone(error ?? failure))
-    model.on('blocked', () => {
-      if (this.#model === model) this.blocked = true
+    model.on('blocked', (reason: unknown) => {
+      if (this.#model !== model || this.blocked) return
+      this.blocked = true
+      this.#context.onError(brokerFull(reason), this.#purpose)
     })
     model.on('unblocked', () => {
       if (this.#model === model) this.blocked = false

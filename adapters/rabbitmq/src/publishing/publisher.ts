@@ -3,7 +3,7 @@ import type { Clock, Timer } from '@busbar/core/time'
 import type { ChannelModel, ConfirmChannel, Message } from 'amqplib'
 import type { Link } from '../connection/link.ts'
 import { within } from '../connection/within.ts'
-import { linkLost, noAnswer, operationError, tooLarge } from '../errors.ts'
+import { brokerFull, linkLost, noAnswer, operationError, tooLarge } from '../errors.ts'
 import type { WireMessage } from '../wire/encode.ts'
 
 /** One message and where it goes. */
@@ -192,12 +192,7 @@ export class Publisher {
 
   #refusal({ message }: Post): BusError | undefined {
     const { link, messageBytes } = this.#options
-    if (link.blocked) {
-      return new BusError('BROKER_FULL', 'RabbitMQ takes no messages: it is short of memory or disk', {
-        retryable: true,
-        remedy: 'look at its alarms; publishing goes on by itself once they are over',
-      })
-    }
+    if (link.blocked) return brokerFull()
     if (message.body.length <= messageBytes) return undefined
     return tooLarge(`${message.body.length} bytes, and RabbitMQ takes ${messageBytes}`)
   }

@@ -7,12 +7,18 @@ import {
   type Topology,
   type TopologyMode,
 } from '@busbar/core/adapter'
-import type { Channel } from 'amqplib'
+import type { Channel, Options } from 'amqplib'
 import type { ResolvedOptions } from '../config/options.ts'
 import type { Admin } from '../connection/admin.ts'
 import { bindDue, declareDelays, queueArguments } from './declare.ts'
 import { DELAY, type Names } from './names.ts'
 import type { Registry } from './registry.ts'
+
+/** A queue of a group, as it is declared. */
+interface Wanted {
+  readonly name: string
+  readonly options: Options.AssertQueue
+}
 
 /** What topics and groups need on the broker: made, compared, and made again after the broker lost it. */
 export class TopologyKeeper {
@@ -127,29 +133,27 @@ export class TopologyKeeper {
     const known = await this.#admin.exists(`queue ${first}`, channel => channel.checkQueue(first))
     if (!known) await this.#registry.add(group.topic, group.group)
     await this.#admin.run(`group "${group.group}" of "${group.topic}"`, async channel => {
-      const version = this.#version()
-      // The dead-letter queue first: a message is never without the place where it may end.
-      await channel.assertQueue(
-        this.#names.dead(group.topic, group.group),
-        queueArguments(this.#options, version, false),
-      )
-      const ordered = this.#isOrdered(group)
+      for (const { name, options } of this.#wanted(group)) await channel.assertQueue(name, options)
       for (const [partition, queue] of queues.entries()) {
-        if (ordered) {
-          await channel.assertQueue(
-            this.#names.held(group.topic, group.group, partition),
-            queueArguments(this.#options, version, false),
-          )
-        }
-        await channel.assertQueue(queue, queueArguments(this.#options, version, ordered))
         await bindDue(channel, queue)
         await this.#bind(channel, group.topic, queue, partition)
       }
     })
   }
 
-  #isOrdered(group: GroupSpec): boolean {
-    return this.#topics.get(group.topic)?.ordered === true
+  /** All queues of a group, those first that a message may end in: it is never without. */
+  #wanted({ topic, group }: GroupSpec): readonly Wanted[] {
+    const ordered = this.#topics.get(topic)?.ordered === true
+    const plain = queueArguments(this.#options, this.#version(), false)
+    const own = queueArguments(this.#options, this.#version(), ordered)
+    const queues = this.queues(topic, group)
+    return [
+      { name: this.#names.dead(topic, group), options: plain },
+      ...(ordered
+        ? queues.map((_, partition) => ({ name: this.#names.held(topic, group, partition), options: plain }))
+        : []),
+      ...queues.map(name => ({ name, options: own })),
+    ]
   }
 
   async #bind(channel: Channel, topic: string, queue: string, partition: number): Promise<void> {
@@ -186,13 +190,10 @@ export class TopologyKeeper {
     const drifts: Drift[] = []
     for (const spec of topics) drifts.push(...(await this.#verifyTopic(spec)))
     const wanted = new Set<string>()
-    for (const { kind, topic, group } of groups) {
-      if (kind === 'requests') continue
-      wanted.add(`${topic} ${group}`)
-      for (const queue of [...this.queues(topic, group), this.#names.dead(topic, group)]) {
-        if (await this.#queueExists(queue)) continue
-        drifts.push({ kind: 'missing', name: queue, remedy: 'declare the group' })
-      }
+    for (const group of groups) {
+      if (group.kind === 'requests') continue
+      wanted.add(`${group.topic} ${group.group}`)
+      for (const each of this.#wanted(group)) drifts.push(...(await this.#verifyQueue(each)))
     }
     for (const { topic, group } of await this.#registry.list()) {
       if (wanted.has(`${topic} ${group}`)) continue
@@ -207,6 +208,21 @@ export class TopologyKeeper {
     return drifts
   }
 
+  async #verifyQueue({ name, options }: Wanted): Promise<Drift[]> {
+    if (!(await this.#queueExists(name))) return [{ kind: 'missing', name, remedy: 'declare the group' }]
+    try {
+      const remedy =
+        'change queueType or replicas, or stop the group, delete the queue when it is empty, and declare it anew'
+      return await this.#compare(name, 'the arguments that this configuration declares', remedy, channel =>
+        channel.assertQueue(name, options),
+      )
+    } catch (error) {
+      // The broker compares for those alone who might declare: others learn whether it is there.
+      if (isBusError(error, 'PERMISSION_DENIED')) return []
+      throw error
+    }
+  }
+
   #queueExists(queue: string): Promise<boolean> {
     return this.#admin.exists(`queue ${queue}`, channel => channel.checkQueue(queue))
   }
@@ -215,14 +231,14 @@ export class TopologyKeeper {
     const name = this.exchange(spec.topic)
     if (!(await this.exchangeExists(name))) return [{ kind: 'missing', name, remedy: 'declare the topic' }]
     if (spec.address !== undefined) return []
-    const type = await this.#compare(name, `exchange type ${spec.ordered ? 'topic' : 'fanout'}`, channel =>
-      this.#assertExchange(channel, spec),
-    )
+    const remedy = 'change the declaration, or declare the topic under another name'
+    const expected = `exchange type ${spec.ordered ? 'topic' : 'fanout'}`
+    const type = await this.#compare(name, expected, remedy, channel => this.#assertExchange(channel, spec))
     const mark = this.#names.partitionsMark(spec.topic)
     if (!(await this.exchangeExists(mark))) return type
     return [
       ...type,
-      ...(await this.#compare(name, `partitions ${spec.partitions}`, channel =>
+      ...(await this.#compare(name, `partitions ${spec.partitions}`, remedy, channel =>
         this.#assertPartitions(channel, spec),
       )),
     ]
@@ -232,6 +248,7 @@ export class TopologyKeeper {
   async #compare(
     name: string,
     expected: string,
+    remedy: string,
     assert: (channel: Channel) => Promise<unknown>,
   ): Promise<Drift[]> {
     try {
@@ -246,7 +263,7 @@ export class TopologyKeeper {
           name,
           expected,
           ...(actual === undefined ? {} : { actual }),
-          remedy: 'change the declaration, or declare the topic under another name',
+          remedy,
         },
       ]
     }
