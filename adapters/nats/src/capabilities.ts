@@ -17,7 +17,7 @@ const EMULATED: Partial<Record<CapabilityId, string>> = {
   'subscribe.wildcard':
     'a group or broadcast of several topics has a stream of its own that draws a copy of each event; topics with an address of their own are not matched',
   'order.key':
-    'one member of a group reads at a time, the others stand by and take over within the ack wait; a retry that waits is known to the next one by its record',
+    'each partition is read by one member of a group at a time; with more than 1,000 events behind retries a partition waits for them',
   'settle.release': 'the server counts it as a redelivery; a note beside the event says that it was none',
   'topology.verify': 'streams and consumers that Busbar did not make are compared by what Busbar sets',
 }

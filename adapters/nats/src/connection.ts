@@ -21,6 +21,9 @@ import { BusError } from '@busbar/core/adapter'
 import { type NatsConnection, nuid } from '@nats-io/nats-core'
 import { CAPABILITIES } from './capabilities.ts'
 import { EventSubscription } from './consuming/event-subscription.ts'
+import { lanesOf } from './consuming/ordered/lane.ts'
+import { countLanes } from './consuming/ordered/lane-stats.ts'
+import { OrderedSubscription } from './consuming/ordered/ordered-subscription.ts'
 import { DeadLetterStore } from './dead-letters.ts'
 import { JetStreamApi } from './link/api.ts'
 import { Link } from './link/link.ts'
@@ -29,7 +32,7 @@ import type { ResolvedOptions } from './options.ts'
 import { Publisher } from './publishing/publisher.ts'
 import { openReplyInbox } from './requests/reply-inbox.ts'
 import { Responder } from './requests/responder.ts'
-import { type StreamConfigs, streamConfigs } from './topology/config.ts'
+import { type ConsumerInfo, ORDERED, type StreamConfigs, streamConfigs } from './topology/config.ts'
 import { missingGroup, type Place, Provisioner } from './topology/provisioner.ts'
 import { Routes } from './topology/routes.ts'
 import { compare } from './topology/verify.ts'
@@ -157,7 +160,7 @@ export class Connection implements Broker {
   async stats({ topic, group }: DeadLetterQuery): Promise<QueueStats> {
     const info = await this.#provisioner.consumer(this.#provisioner.placeOf(topic, group))
     if (info === undefined) throw missingGroup(topic, group)
-    const { num_pending: ready, num_ack_pending: unsettled } = info
+    const { ready, unsettled } = await this.#counts({ topic, group }, info)
     const { waiting, dead } = await this.#waitingAndDead({ topic, group }, info.name)
     const delayed = Math.min(waiting, unsettled)
     return { ready, inFlight: unsettled - delayed, delayed, lag: ready + unsettled, dead, exact: false }
@@ -217,7 +220,7 @@ export class Connection implements Broker {
     sink: (subscription: Subscription) => Sink,
     life: { readonly restore: () => Promise<void>; readonly onClosed: () => Promise<void> },
   ): Subscription {
-    return new EventSubscription({
+    const options = {
       api: this.#api,
       names: this.#names,
       spec,
@@ -226,9 +229,13 @@ export class Connection implements Broker {
       ackWait: this.#options.ackWait,
       mode: this.#mode,
       sink,
-      onError: (error, where) => this.#context.onError(error, where),
+      onError: (error: unknown, where: string) => this.#context.onError(error, where),
       ...life,
-    })
+    }
+    if (spec.ordering === 'none' || spec.group === undefined) return new EventSubscription(options)
+    const { topic, group, partitions } = spec
+    const lanes = lanesOf(this.#names, { topic, group, partitions }, this.#routes.addressOf(topic))
+    return new OrderedSubscription(options, group, lanes)
   }
 
   async #waitingAndDead(
@@ -237,6 +244,15 @@ export class Connection implements Broker {
   ): Promise<{ waiting: number; dead: number }> {
     const [waiting, dead] = await Promise.all([this.#routes.recordsOf(consumer), this.#dead.count(query)])
     return { waiting, dead }
+  }
+
+  async #counts(query: DeadLetterQuery, info: ConsumerInfo): Promise<{ ready: number; unsettled: number }> {
+    const place = this.#provisioner.placeOf(query.topic, query.group)
+    const stream = await this.#provisioner.stream(place.stream)
+    if (stream?.config.metadata[ORDERED] !== 'true')
+      return { ready: info.num_pending, unsettled: info.num_ack_pending }
+    const { ready, open } = await countLanes(this.#api, this.#names, place, query, stream)
+    return { ready, unsettled: open }
   }
 
   async #assertGroup({ topic, group }: DeadLetterQuery): Promise<void> {

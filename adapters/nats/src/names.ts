@@ -23,6 +23,15 @@ export function namesFor(prefix: string) {
     stateStream: stream({ kind: 'state' }),
     durable: (topic: string, group: string) =>
       physicalName(natsStream, { prefix: '', kind: 'queue', topic, group }),
+    /** Reads one lane of an ordered group: a partition, or what came without one. */
+    laneConsumer: (topic: string, group: string, lane: string) =>
+      physicalName(natsStream, {
+        prefix: '',
+        kind: 'queue',
+        topic,
+        group,
+        ...(/^\d+$/.test(lane) ? { partition: Number(lane) } : { qualifier: lane }),
+      }),
     ephemeral: (id: string) => physicalName(natsStream, { prefix: '', kind: 'queue', qualifier: id }),
 
     /** Where a topic's events are published; partition 0 of an unpartitioned topic is the topic's plain name. */
@@ -34,6 +43,10 @@ export function namesFor(prefix: string) {
       `${subject({ kind: 'inbox', topic })}.>`,
     ],
     inboxSubject: (topic: string, group: string) => `${subject({ kind: 'inbox', topic })}.${group}`,
+    /** Redrives of an ordered group, by partition: they must stay with the keys of theirs. */
+    laneInbox: (topic: string, group: string, partition: number) =>
+      `${subject({ kind: 'inbox', topic })}.${group}.${partition}`,
+    laneInboxes: (topic: string, group: string) => `${subject({ kind: 'inbox', topic })}.${group}.*`,
     inboxBase: (topic: string) => `${subject({ kind: 'inbox', topic })}.`,
     patternInbox: (patternStream: string) => `${sharedInbox}.${patternStream}`,
     patternInboxes: `${sharedInbox}.*`,
@@ -41,7 +54,9 @@ export function namesFor(prefix: string) {
     deadSubjects: (topic: string) => `${subject({ kind: 'dead', topic })}.>`,
     stateSubject: (durable: string, sequence: number) => `${state}.r.${durable}.${sequence}`,
     stateSubjectsOf: (durable: string) => `${state}.r.${durable}.*`,
-    claimSubject: (durable: string) => `${state}.claim.${durable}`,
+    claimSubject: (durable: string, lane: string) => `${state}.claim.${durable}.${lane}`,
+    /** Where members of an ordered group hear of each other; not stored. */
+    membersSubject: (durable: string) => `${state}.members.${durable}`,
     stateSubjects: [`${state}.r.>`, `${state}.claim.>`],
 
     /** A pattern's wildcards become the subject's; `**` only where it ends the pattern. */

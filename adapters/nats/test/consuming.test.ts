@@ -35,7 +35,6 @@ describe('attempt records', () => {
       redeliveries: 1,
       notBefore: 9,
       meta: { [META.failures]: '2' },
-      lane: 'k',
     }
     expect(parseRecord(JSON.stringify(written))).toEqual(written)
     expect(parseRecord('{"failures":-1,"meta":{"evil":"x"}}')).toEqual({

@@ -82,10 +82,15 @@ describe('messages on the wire', () => {
   })
 
   it('tell count and sequence from either form of ack subject', () => {
-    expect(deliveryInfo('$JS.ACK.S.C.3.17.21.1700.0')).toEqual({ delivered: 3, streamSequence: 17 })
+    expect(deliveryInfo('$JS.ACK.S.C.3.17.21.1700.0')).toEqual({
+      delivered: 3,
+      streamSequence: 17,
+      consumerSequence: 21,
+    })
     expect(deliveryInfo('$JS.ACK.hub.ACC.S.C.3.17.21.1700.0.tok')).toEqual({
       delivered: 3,
       streamSequence: 17,
+      consumerSequence: 21,
     })
   })
 })

@@ -1,122 +1,86 @@
 import {
   BusError,
   type Delivery,
-  isPattern,
   type Settlement,
   type SettlementResult,
   type Sink,
   type Subscription,
-  type SubscriptionSpec,
 } from '@busbar/core/adapter'
 import type { Timer } from '@busbar/core/time'
-import type { Msg } from '@nats-io/nats-core'
-import type { JetStreamApi } from '../link/api.ts'
-import type { Names } from '../names.ts'
-import type { Place } from '../topology/provisioner.ts'
-import { deliveryInfo } from '../wire/ack-subject.ts'
-import type { ContentMode } from '../wire/outgoing.ts'
+import type { ConsumerInfo } from '../topology/config.ts'
 import { aliveFor, InHand } from './in-hand.ts'
+import { Intake } from './intake.ts'
 import { KeyGate } from './key-gate.ts'
+import { type Limit, settled } from './limit.ts'
+import { Missing } from './missing.ts'
 import type { NatsDelivery } from './nats-delivery.ts'
 import { Pulls } from './pulls.ts'
-import { gateKey, type HandOver, readDelivery, redeliveriesOf } from './read-delivery.ts'
-import { AttemptRecords, type StoredRecord } from './records.ts'
-import { DONE, LOST, Settling } from './settling.ts'
-import { SingleActive } from './single-active.ts'
-
-type Limit = { readonly signal: AbortSignal }
-
-/** A message due within this many milliseconds is handed over: core waits for the rest. */
-const NEARLY_DUE = 20
-
-export interface EventSubscriptionOptions {
-  readonly api: JetStreamApi
-  readonly names: Names
-  readonly spec: SubscriptionSpec
-  readonly place: Place
-  readonly inboxPrefix: string
-  /** Milliseconds without a sign of life after which the server gives a delivery to others. */
-  readonly ackWait: number
-  readonly mode: ContentMode
-  readonly sink: (subscription: Subscription) => Sink
-  readonly onError: (error: unknown, where: string) => void
-  /** Makes the consumer again, or says why not. */
-  readonly restore: () => Promise<void>
-  readonly onClosed: () => Promise<void>
-}
+import { gateKey } from './read-delivery.ts'
+import { AttemptRecords } from './records.ts'
+import { Settling } from './settling.ts'
+import type { SubscriptionOptions } from './subscription-options.ts'
+import { DONE, LOST, Verdicts } from './verdicts.ts'
 
 /** One member of a group, or a broadcast: reads one consumer of one stream. */
 export class EventSubscription implements Subscription {
-  readonly #o: EventSubscriptionOptions
+  readonly #o: SubscriptionOptions
   readonly #sink: Sink
   readonly #pulls: Pulls
-  readonly #records: AttemptRecords
+  readonly #intake: Intake
   readonly #settling: Settling
+  readonly #verdicts: Verdicts
+  /** Present for broadcasts of ordered topics. */
   readonly #gate: KeyGate | undefined
-  /** Present for ordered groups: one member reads at a time. */
-  readonly #turn: SingleActive | undefined
   readonly #held: InHand
-  readonly #inbox: string
-  readonly #pattern: boolean
+  readonly #missing: Missing
   /** Settlements that wait for the link. */
   #waiting: Settlement[] = []
   /** Settlements that wait for a confirmation. */
   readonly #writing = new Set<Promise<unknown>>()
-  /** Messages taken from the server whose records are being read. */
-  #reading = 0
   #window = 0
   #stopped = false
   #closed = false
   #restoring = false
+  /** Asked for when the link went: some of it may have been on its way. */
+  #underway = 0
   /** Acknowledging it again changes nothing, and a request for more that comes with it stands behind all acks before. */
   #lastAck: string | undefined
   #timer: Timer | undefined
   readonly #unlisten: () => void
 
-  constructor(options: EventSubscriptionOptions) {
+  constructor(options: SubscriptionOptions) {
     this.#o = options
-    const { api, names, spec, place, mode } = options
-    this.#pattern = isPattern(spec.topic)
-    this.#inbox =
-      spec.group === undefined
-        ? ''
-        : this.#pattern
-          ? names.patternInbox(place.stream)
-          : names.inboxSubject(spec.topic, spec.group)
-    this.#records = new AttemptRecords(api, names, place.consumer)
-    const dead = spec.group === undefined ? undefined : names.deadSubject(spec.topic, spec.group)
-    this.#settling = new Settling(api, this.#records, dead, mode)
-    this.#gate = spec.ordering === 'key' ? new KeyGate(options.ackWait) : undefined
-    this.#turn =
-      this.#gate === undefined || spec.group === undefined
-        ? undefined
-        : new SingleActive({
-            api,
-            names,
-            consumer: place.consumer,
-            validity: options.ackWait,
-            begin: () => this.#begin(),
-            lost: () => this.#loseAll(),
-          })
+    const { api, names, spec, place, mode, ackWait } = options
+    const records = new AttemptRecords(api, names, place.consumer)
+    const deadSubject = spec.group === undefined ? undefined : names.deadSubject(spec.topic, spec.group)
+    this.#verdicts = new Verdicts({ api, records, deadSubject, mode })
+    this.#settling = new Settling(api, this.#verdicts)
+    this.#gate = spec.ordering === 'key' ? new KeyGate(ackWait) : undefined
+    this.#missing = new Missing(api.link.clock, () => this.#pump())
     this.#held = new InHand({
       clock: api.link.clock,
-      ackWait: options.ackWait,
+      ackWait,
       extend: delivery => {
         if (api.link.state !== 'live') return false
         this.#settling.extend(delivery)
         return true
       },
-      onLost: deliveries => {
-        this.#tell(sink => sink.lost({ deliveries }))
-        this.#pump()
+      onLost: deliveries => this.#lost(deliveries),
+    })
+    this.#intake = new Intake(options, {
+      records,
+      settling: this.#settling,
+      gate: this.#gate,
+      open: () => !this.#closed && !this.#stopped && this.#used < this.#window,
+      deliver: delivery => {
+        this.#held.add(delivery)
+        this.#tell(sink => sink.deliver([delivery]))
       },
+      passed: () => this.#pump(),
     })
     this.#pulls = new Pulls(api.link, place, options.inboxPrefix, {
-      message: message => this.#received(message),
-      idle: () => {
-        this.#pump()
-        this.#yield()
-      },
+      message: message => this.#intake.received(message),
+      idle: () => this.#pump(),
       broken: (status, description) => this.#broken(status, description),
     })
     this.#sink = options.sink(this)
@@ -127,10 +91,8 @@ export class EventSubscription implements Subscription {
   window(size: number): void {
     if (this.#stopped) return
     this.#window = Math.max(0, Math.min(size, this.#o.spec.maxWindow))
-    if (this.#window > 0) this.#turn?.want()
     if (this.#pulls.outstanding + this.#used > this.#window) void this.#pulls.cancel()
     this.#pump()
-    this.#yield()
   }
 
   settle(batch: readonly Settlement[]): void {
@@ -163,7 +125,6 @@ export class EventSubscription implements Subscription {
     if (done.length > 0) this.#report(done, DONE)
     if (lost.length > 0) this.#report(lost, LOST)
     this.#pump()
-    this.#yield()
   }
 
   async mark(deliveries: readonly Delivery[]): Promise<void> {
@@ -171,7 +132,7 @@ export class EventSubscription implements Subscription {
     const missing = ours.filter(d => !this.#held.has(d))
     if (missing.length > 0)
       throw new BusError('LEASE_LOST', `${missing.length} of ${ours.length} deliveries are no longer ours`)
-    await Promise.all(ours.map(delivery => this.#settling.mark(delivery)))
+    await Promise.all(ours.map(delivery => this.#verdicts.mark(delivery)))
   }
 
   async extend(deliveries: readonly Delivery[], lease: number): Promise<readonly Delivery[]> {
@@ -213,16 +174,15 @@ export class EventSubscription implements Subscription {
     this.#timer?.cancel()
     this.#unlisten()
     this.#pulls.reset()
-    const { link } = this.#o.api
+    this.#intake.closed = true
+    this.#missing.clear()
+    const { api, onClosed } = this.#o
+    const { link } = api
     if (link.state === 'live') {
       for (const delivery of this.#held) this.#settling.release(delivery)
-      const goodbye =
-        this.#o.spec.group === undefined
-          ? this.#o.onClosed()
-          : Promise.all([this.#turn?.close(), link.flush(this.#o.api.timeout)])
+      const goodbye = onClosed().then(() => link.flush(api.timeout))
       await Promise.race([goodbye.catch(() => {}), settled(limit.signal)])
-    } else void this.#turn?.close()
-    if (this.#o.spec.group !== undefined) await this.#o.onClosed()
+    }
     this.#held.clear()
   }
 
@@ -231,7 +191,7 @@ export class EventSubscription implements Subscription {
   }
 
   get #used(): number {
-    return this.#held.size + this.#reading
+    return this.#held.size + this.#intake.reading
   }
 
   #pump(): void {
@@ -246,154 +206,27 @@ export class EventSubscription implements Subscription {
     if (room === 0) this.#settling.ack(delivery)
     else {
       this.#pulls.ask(room, delivery.ackSubject)
-      this.#settling.forget(delivery)
+      this.#verdicts.forget(delivery)
     }
   }
 
   /** How many to ask for now. */
   #room(): number {
-    if (
-      this.#turn?.active === false ||
-      this.#stopped ||
-      this.#restoring ||
-      this.#pulls.busy ||
-      this.#o.api.link.state !== 'live'
-    )
-      return 0
-    const free = this.#window - this.#used - this.#pulls.outstanding
+    if (this.#stopped || this.#restoring || this.#pulls.busy || this.#o.api.link.state !== 'live') return 0
+    const free = this.#window - this.#used - this.#missing.count - this.#pulls.outstanding
     // A pull for each ack would cost as much as the message: wait for a quarter of the window, unless nothing is asked for.
     return free <= 0 || (this.#pulls.outstanding > 0 && free < this.#window >> 2) ? 0 : free
   }
 
-  /** A member that is paused, and has nothing in hand, leaves its turn to others. */
-  #yield(): void {
-    if (this.#turn === undefined || this.#window > 0 || this.#used > 0 || this.#pulls.outstanding > 0) return
-    void this.#turn.yield()
-  }
-
-  /** What earlier members have sent back must not be overtaken by what comes first. */
-  async #begin(): Promise<void> {
-    const now = this.#now
-    this.#gate?.clear()
-    for (const [sequence, { lane, notBefore }] of await this.#records.all()) {
-      if (lane !== undefined) this.#gate?.expect(lane, sequence, notBefore ?? now)
+  #lost(deliveries: readonly NatsDelivery[]): void {
+    const { ackWait } = this.#o
+    for (const delivery of deliveries) {
+      this.#gate?.away(gateKey(delivery), delivery.streamSequence, this.#now)
+      // The server's patience is longer than what we count on, see aliveFor.
+      this.#missing.add(1, delivery.aliveUntil + (ackWait - aliveFor(ackWait)) + MARGIN)
     }
+    this.#tell(sink => sink.lost({ deliveries }))
     this.#pump()
-  }
-
-  #loseAll(): void {
-    void this.#pulls.cancel()
-    this.#held.clear()
-    if (!this.#closed) this.#tell(sink => sink.lost('all'))
-  }
-
-  #received(message: Msg): void {
-    const ackSubject = message.reply ?? ''
-    const { delivered, streamSequence } = deliveryInfo(ackSubject)
-    // What came although there is no room (the window was made smaller), or after the end.
-    if (this.#closed || this.#stopped || this.#used >= this.#window) {
-      if (this.#o.api.link.state === 'live') this.#return({ ackSubject, streamSequence, delivered })
-      return
-    }
-    const now = this.#now
-    const handOver = {
-      ackSubject,
-      delivered,
-      streamSequence,
-      leaseUntil: now + this.#o.spec.lease,
-      aliveUntil: now + aliveFor(this.#o.ackWait),
-    }
-    if (delivered === 1 || this.#o.spec.group === undefined) {
-      this.#arrive(message, { ...handOver, stored: undefined })
-      this.#pump()
-      return
-    }
-    this.#reading++
-    this.#records
-      .read(streamSequence)
-      .then(stored => {
-        this.#reading--
-        if (this.#closed) return
-        if (this.#stopped) this.#return({ ackSubject, streamSequence, delivered, stored })
-        else this.#arrive(message, { ...handOver, stored })
-      })
-      .catch(error => {
-        // Without its record it must not be handled: its attempts would begin anew.
-        this.#reading--
-        if (!this.#closed && this.#o.api.link.state === 'live') {
-          this.#settling.giveBack({ ackSubject }, 1_000)
-          this.#o.onError(error, `subscription ${this.#o.spec.topic}`)
-        }
-      })
-      .finally(() => this.#pump())
-  }
-
-  #arrive(message: Msg, handOver: HandOver): void {
-    const inbox = message.subject === this.#inbox
-    const topic = this.#topicOf(message.subject, inbox)
-    if (topic === undefined) {
-      // Another group's redrive: all of them share the topic's stream.
-      this.#o.api.link.publish(handOver.ackSubject, '+ACK')
-      this.#pump()
-      return
-    }
-    const delivery = readDelivery(message, handOver, topic, inbox && this.#pattern)
-    const { notBefore } = delivery
-    const now = this.#now
-    if (notBefore !== undefined && notBefore - now > NEARLY_DUE) {
-      this.#return(handOver, notBefore - now)
-      this.#pump()
-      return
-    }
-    if (this.#gate !== undefined) {
-      const lane = gateKey(delivery)
-      delivery.gate = lane
-      const until = this.#gate.arrive(lane, handOver.streamSequence, now)
-      if (until !== undefined) {
-        this.#return({ ...handOver, lane }, until - now)
-        this.#pump()
-        return
-      }
-    }
-    this.#held.add(delivery)
-    this.#tell(sink => sink.deliver([delivery]))
-  }
-
-  #topicOf(subject: string, inbox: boolean): string | undefined {
-    const { topic } = this.#o.spec
-    if (inbox) return topic
-    if (this.#pattern) {
-      const own = this.#o.names.topicOf(subject)
-      return own === undefined || subject.startsWith(this.#o.names.inboxBase(own)) ? undefined : own
-    }
-    return subject.startsWith(this.#o.names.inboxBase(topic)) ? undefined : topic
-  }
-
-  /** Gives back what core does not get. Noted, so that it is not taken for the trace of a crash; unless a record may exist that was not read. */
-  #return(
-    message: {
-      ackSubject: string
-      streamSequence: number
-      delivered: number
-      stored?: StoredRecord | undefined
-      lane?: string
-    },
-    delay = 0,
-  ): void {
-    const { streamSequence, delivered, stored, lane } = message
-    if (this.#o.spec.group !== undefined && (delivered === 1 || stored !== undefined)) {
-      const record = stored?.record
-      const redeliveries = redeliveriesOf(delivered, record)
-      this.#records.note(streamSequence, {
-        failures: 0,
-        marks: 0,
-        ...record,
-        delivered,
-        redeliveries,
-        ...(lane === undefined ? {} : { lane }),
-      })
-    }
-    this.#settling.giveBack(message, delay)
   }
 
   #finished(delivery: NatsDelivery): void {
@@ -429,6 +262,7 @@ export class EventSubscription implements Subscription {
   }
 
   #down(cause: unknown): void {
+    this.#underway = Math.max(this.#underway, this.#pulls.outstanding)
     this.#pulls.reset()
     if (!this.#closed) this.#tell(sink => sink.state('reconnecting', cause))
   }
@@ -471,12 +305,28 @@ export class EventSubscription implements Subscription {
       )
   }
 
-  /** On ordered topics, what was on its way when the link went is waited for: what follows it must not come first. */
-  #returned(): Promise<void> | undefined {
-    if (this.#gate === undefined) return undefined
-    return new Promise(resolve => {
-      this.#o.api.link.clock.setTimer(this.#o.ackWait * 1.1, resolve)
-    })
+  /**
+   * What was on its way when the link went comes again when the server's patience is over. Until then it counts as in
+   * flight, and on ordered topics what follows it must not come first.
+   */
+  async #returned(): Promise<void> {
+    const { api, place, ackWait } = this.#o
+    const { clock } = api.link
+    if (this.#gate !== undefined) {
+      await new Promise<void>(resolve => clock.setTimer(ackWait + MARGIN, resolve))
+      return
+    }
+    const underway = this.#underway
+    this.#underway = 0
+    if (underway === 0) return
+    const info = await api.find<ConsumerInfo>(`CONSUMER.INFO.${place.stream}.${place.consumer}`)
+    if (info === undefined) return
+    const unseen = Math.min(
+      underway,
+      info.delivered.consumer_seq - this.#intake.lastCount,
+      info.num_ack_pending - this.#held.size,
+    )
+    this.#missing.add(unseen, clock.now() + ackWait + MARGIN)
   }
 
   #report(batch: readonly Settlement[], result: SettlementResult): void {
@@ -493,13 +343,10 @@ export class EventSubscription implements Subscription {
   }
 }
 
-type Written = Extract<Settlement, { kind: 'retry' | 'dead' }>
+/** The server looks at what is overdue a little later; in milliseconds. */
+const MARGIN = 100
 
-const settled = (signal: AbortSignal): Promise<void> =>
-  new Promise(resolve => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
+type Written = Extract<Settlement, { kind: 'retry' | 'dead' }>
 
 function abort(signal: AbortSignal, why: string): Promise<never> {
   const aborted = settled(signal).then((): never => {

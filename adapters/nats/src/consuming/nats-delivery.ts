@@ -28,8 +28,6 @@ export class NatsDelivery implements Delivery {
   /** Until when the server waits for a sign of life; milliseconds since the epoch. */
   aliveUntil: number
   stored: StoredRecord | undefined
-  /** On ordered subscriptions: topic and key. */
-  gate: string | undefined
   /** Whether `mark` recorded this very start. */
   marked = false
 

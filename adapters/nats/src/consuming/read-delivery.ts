@@ -1,16 +1,24 @@
-import { type Delivery, META } from '@busbar/core/adapter'
-import type { Msg } from '@nats-io/nats-core'
-import { readHeaders } from '../wire/headers.ts'
+import { type Delivery, type ForeignHeader, META } from '@busbar/core/adapter'
 import { countOf, decodeMessage, timeOf } from '../wire/incoming.ts'
 import { NatsDelivery } from './nats-delivery.ts'
 import type { AttemptRecord, StoredRecord } from './records.ts'
 
-/** A message that the server has handed out, as its ack subject tells. */
+/** A message as it lies in its stream. */
+export interface StreamMessage {
+  readonly headers: readonly ForeignHeader[]
+  readonly body: Uint8Array
+}
+
+/** A message that the server has handed out. */
 export interface HandOver {
+  /** Where it is acknowledged; empty where nothing is. */
   readonly ackSubject: string
   /** The server's count, this hand-over included. */
   readonly delivered: number
+  /** How often it has been handed out without an outcome. */
+  readonly redeliveries: number
   readonly streamSequence: number
+  readonly lane: string
   readonly leaseUntil: number
   readonly aliveUntil: number
   readonly stored: StoredRecord | undefined
@@ -18,13 +26,13 @@ export interface HandOver {
 
 /** @param topic where the message was published, or for a wildcard group's redrive its pattern, which the message corrects. */
 export function readDelivery(
-  message: Msg,
+  { headers, body }: StreamMessage,
   handOver: HandOver,
   topic: string,
   redriveOfPattern: boolean,
 ): NatsDelivery {
-  const { delivered, streamSequence, stored } = handOver
-  const { envelope, raw, decodeError, meta } = decodeMessage(readHeaders(message), message.data)
+  const { redeliveries, streamSequence, lane, stored } = handOver
+  const { envelope, raw, decodeError, meta } = decodeMessage(headers, body)
   const record = stored?.record
   const notBefore = record?.notBefore ?? timeOf(meta[META.notBefore])
   const key = meta[META.key]
@@ -33,9 +41,9 @@ export function readDelivery(
     envelope: envelope === null || record?.meta === undefined ? envelope : { ...envelope, meta: record.meta },
     failures: record?.failures ?? countOf(meta[META.failures]),
     marks: record?.marks ?? countOf(meta[META.marks]),
-    redeliveries: redeliveriesOf(delivered, record),
+    redeliveries,
     sequence: streamSequence,
-    lane: message.subject,
+    lane,
     position: String(streamSequence),
     ...(key === undefined ? {} : { key }),
     ...(raw === undefined ? {} : { raw, decodeError }),

@@ -9,8 +9,6 @@ import { countOf } from '../wire/incoming.ts'
 export interface AttemptRecord {
   readonly failures: number
   readonly marks: number
-  /** On ordered topics: what must not overtake it. */
-  readonly lane?: string
   /** Replaces the event's metadata. */
   readonly meta?: Readonly<Record<string, string>>
   /** Milliseconds since the epoch. */
@@ -67,24 +65,6 @@ export class AttemptRecords {
     return { sequence: seq, record: parseRecord(Buffer.from(data ?? '', 'base64').toString()) }
   }
 
-  /** All of the group, by the sequence of their messages. */
-  async all(): Promise<ReadonlyMap<number, AttemptRecord>> {
-    const filter = this.#names.stateSubjectsOf(this.#consumer)
-    const info = await this.#api.find<{ state: { subjects?: Record<string, number> } }>(
-      `STREAM.INFO.${this.#names.stateStream}`,
-      { subjects_filter: filter },
-    )
-    const sequences = Object.keys(info?.state.subjects ?? {}).map(subject =>
-      Number(subject.slice(subject.lastIndexOf('.') + 1)),
-    )
-    const found = await Promise.all(
-      sequences.map(async sequence => [sequence, await this.read(sequence)] as const),
-    )
-    return new Map(
-      found.flatMap(([sequence, stored]) => (stored === undefined ? [] : [[sequence, stored.record]])),
-    )
-  }
-
   /** Not awaited: what is left behind does no harm, and no message comes again by this name. */
   remove(recordSequence: number): void {
     this.#api
@@ -102,7 +82,7 @@ export function parseRecord(text: string): AttemptRecord {
     value = {}
   }
   const count = (name: keyof AttemptRecord) => countOf(String(value?.[name] ?? ''))
-  const { meta, notBefore, lane } = value ?? {}
+  const { meta, notBefore } = value ?? {}
   return {
     failures: count('failures'),
     marks: count('marks'),
@@ -110,7 +90,6 @@ export function parseRecord(text: string): AttemptRecord {
     redeliveries: count('redeliveries'),
     ...(typeof meta === 'object' && meta !== null ? { meta: metaOf(meta) } : {}),
     ...(typeof notBefore === 'number' ? { notBefore } : {}),
-    ...(typeof lane === 'string' ? { lane } : {}),
   }
 }
 

@@ -50,10 +50,11 @@ export interface ConsumerConfig {
   readonly deliver_policy: 'all' | 'new' | 'by_start_sequence' | 'by_start_time'
   readonly opt_start_seq?: number
   readonly opt_start_time?: string
-  readonly ack_policy: 'explicit'
-  readonly ack_wait: number
+  readonly filter_subject?: string
+  readonly ack_policy: 'explicit' | 'none'
+  readonly ack_wait?: number
   readonly max_deliver: -1
-  readonly max_ack_pending: number
+  readonly max_ack_pending?: number
   readonly replay_policy: 'instant'
   readonly inactive_threshold?: number
   readonly num_replicas?: number
@@ -185,3 +186,6 @@ export function consumerConfig(
     ...own,
   }
 }
+
+/** A cursor of an ordered group on one of its lanes: what is settled is in the lane's claim. */
+export const LANE_CONSUMER = { ack_policy: 'none', max_deliver: -1, replay_policy: 'instant' } as const

@@ -1,7 +1,7 @@
 import { BusError, isPattern, type Outgoing, type TopicSpec } from '@busbar/core/adapter'
 import type { JetStreamApi } from '../link/api.ts'
 import type { Names } from '../names.ts'
-import { type ConsumerInfo, GROUP } from './config.ts'
+import { type ConsumerInfo, GROUP, ORDERED, PARTITIONS } from './config.ts'
 import { missingGroup, type Provisioner } from './provisioner.ts'
 
 /** Where messages go: subjects by topic, and what stands behind them. */
@@ -26,6 +26,11 @@ export class Routes {
     }
   }
 
+  /** The subject that a topic has of its own, instead of one that Busbar makes. */
+  addressOf(topic: string): string | undefined {
+    return this.#topics.get(topic)?.address
+  }
+
   isOrdered(topic: string): boolean {
     return this.#topics.get(topic)?.ordered === true
   }
@@ -36,7 +41,7 @@ export class Routes {
       case 'topic':
         return this.#topicSubject(to.topic, to.partition)
       case 'inbox':
-        return this.#inboxSubject(to.topic, to.group)
+        return this.#inboxSubject(to.topic, to.group, to.partition)
       case 'request':
         return this.#names.requestSubject(to.topic)
       case 'reply':
@@ -94,12 +99,16 @@ export class Routes {
     return subject
   }
 
-  async #inboxSubject(topic: string, group: string): Promise<string> {
+  async #inboxSubject(topic: string, group: string, partition: number): Promise<string> {
     const place = this.#provisioner.placeOf(topic, group)
-    if ((await this.#provisioner.consumer(place)) !== undefined)
-      return isPattern(topic)
-        ? this.#names.patternInbox(place.stream)
-        : this.#names.inboxSubject(topic, group)
+    if ((await this.#provisioner.consumer(place)) !== undefined) {
+      if (isPattern(topic)) return this.#names.patternInbox(place.stream)
+      const info = await this.#provisioner.stream(place.stream)
+      const { metadata } = info?.config ?? {}
+      if (metadata?.[ORDERED] !== 'true') return this.#names.inboxSubject(topic, group)
+      const lanes = this.addressOf(topic) === undefined ? Number(metadata[PARTITIONS]) : 1
+      return this.#names.laneInbox(topic, group, lanes > 1 ? partition : 0)
+    }
     const patterns = isPattern(topic) ? [] : await this.#provisioner.patternsOf(topic)
     const found = patterns.find(({ config }) => config.metadata[GROUP] === group)
     if (found === undefined) throw missingGroup(topic, group)

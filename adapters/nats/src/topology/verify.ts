@@ -1,4 +1,5 @@
 import { type Drift, isPattern, type TopicSpec, type Topology } from '@busbar/core/adapter'
+import { lanesOfStream } from '../consuming/ordered/lane-stats.ts'
 import type { JetStreamApi } from '../link/api.ts'
 import type { Names } from '../names.ts'
 import {
@@ -37,6 +38,9 @@ export async function compare(
     if (kind === 'requests') continue
     const place = provisioner.placeOf(topic, group)
     wanted.add(place.consumer)
+    const stream = isPattern(topic) ? undefined : await provisioner.stream(place.stream)
+    if (stream?.config.metadata?.[ORDERED] === 'true')
+      for (const lane of lanesOfStream(names, { topic, group }, stream)) wanted.add(lane.consumer)
     if ((await provisioner.consumer(place)) === undefined)
       drifts.push({ kind: 'missing', name: `${place.stream}/${place.consumer}`, remedy: 'declare the group' })
   }

@@ -1,0 +1,8 @@
+export type Limit = { readonly signal: AbortSignal }
+
+/** Resolves when the signal is aborted. */
+export const settled = (signal: AbortSignal): Promise<void> =>
+  new Promise(resolve => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
