@@ -107,7 +107,7 @@ export class EventSubscription implements Subscription {
     const now = this.#now
     for (const settlement of batch) {
       const delivery = settlement.delivery as NatsDelivery
-      if (!this.#held.has(delivery)) {
+      if (!this.#held.has(delivery, now)) {
         this.#held.delete(delivery)
         lost.push(settlement)
       } else if (settlement.kind === 'ack') {
@@ -231,7 +231,7 @@ export class EventSubscription implements Subscription {
 
   #finished(delivery: NatsDelivery): void {
     this.#held.delete(delivery)
-    this.#gate?.done(gateKey(delivery), delivery.streamSequence)
+    if (this.#gate !== undefined) this.#gate.done(gateKey(delivery), delivery.streamSequence)
   }
 
   #goneBack(delivery: NatsDelivery, until: number): void {

@@ -46,8 +46,7 @@ export class InHand {
   }
 
   /** Whether it is still ours: neither core's lease nor the server's patience is over. */
-  has(delivery: NatsDelivery): boolean {
-    const now = this.#o.clock.now()
+  has(delivery: NatsDelivery, now = this.#o.clock.now()): boolean {
     return this.#held.has(delivery) && delivery.leaseUntil > now && delivery.aliveUntil > now
   }
 
@@ -58,7 +57,7 @@ export class InHand {
       const now = clock.now()
       const lost: NatsDelivery[] = []
       for (const delivery of this.#held) {
-        if (!this.has(delivery)) lost.push(delivery)
+        if (!this.has(delivery, now)) lost.push(delivery)
         else if (delivery.aliveUntil - now < ackWait * 0.6 && extend(delivery))
           delivery.aliveUntil = now + aliveFor(ackWait)
       }

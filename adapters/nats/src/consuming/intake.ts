@@ -14,6 +14,7 @@ import type { SubscriptionOptions } from './subscription-options.ts'
 const NEARLY_DUE = 20
 /** What cannot be read now comes again after so many milliseconds. */
 const LATER = 1_000
+const MOST_SUBJECTS = 10_000
 
 /** A message as its ack subject describes it. */
 interface Arrival {
@@ -46,6 +47,8 @@ export class Intake {
   readonly #o: IntakeOptions
   readonly #pattern: boolean
   readonly #inbox: string
+  /** Topics of subjects, as they were worked out: a subscription sees few of them. */
+  readonly #topics = new Map<string, string | undefined>()
 
   constructor(subscription: SubscriptionOptions, options: IntakeOptions) {
     this.#s = subscription
@@ -132,6 +135,14 @@ export class Intake {
   }
 
   #topicOf(subject: string, inbox: boolean): string | undefined {
+    const known = this.#topics.get(subject)
+    if (known !== undefined) return known
+    const topic = this.#findTopic(subject, inbox)
+    if (this.#topics.size < MOST_SUBJECTS) this.#topics.set(subject, topic)
+    return topic
+  }
+
+  #findTopic(subject: string, inbox: boolean): string | undefined {
     const { names, spec } = this.#s
     const { topic } = spec
     if (inbox) return topic

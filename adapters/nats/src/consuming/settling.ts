@@ -4,6 +4,9 @@ import { nanos } from '../topology/config.ts'
 import type { NatsDelivery } from './nats-delivery.ts'
 import type { Verdicts } from './verdicts.ts'
 
+/** The server takes an empty message for `+ACK`. */
+const ACK = new Uint8Array(0)
+
 /** Tells the server what became of a delivery: fire and forget, in the order of the link, whose flush tells that the server has it. */
 export class Settling {
   readonly #api: JetStreamApi
@@ -15,7 +18,7 @@ export class Settling {
   }
 
   ack(delivery: NatsDelivery): void {
-    this.#api.link.publish(delivery.ackSubject, '+ACK')
+    this.#api.link.publish(delivery.ackSubject, ACK)
     this.#verdicts.forget(delivery)
   }
 

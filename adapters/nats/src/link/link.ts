@@ -59,8 +59,12 @@ export class Link {
   publish(
     subject: string,
     body: Uint8Array | string,
-    options: { headers?: Uint8Array; reply?: string } = {},
+    options?: { headers?: Uint8Array; reply?: string },
   ): void {
+    if (options === undefined) {
+      this.#nc.publish(subject, body)
+      return
+    }
     const { headers, reply } = options
     this.#nc.publish(subject, body, {
       ...(headers === undefined ? {} : { headers: asDriverHeaders(headers) }),

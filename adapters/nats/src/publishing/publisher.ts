@@ -1,14 +1,12 @@
-import { BusError, isBusError, type Outgoing, type PublishResult } from '@busbar/core/adapter'
+import type { Outgoing, PublishResult } from '@busbar/core/adapter'
 import type { Msg } from '@nats-io/nats-core'
-import { publishAck } from '../consuming/records.ts'
 import { connectionLost, noAnswer } from '../errors.ts'
-import type { Answer, Link } from '../link/link.ts'
+import type { Link } from '../link/link.ts'
 import type { Routes } from '../topology/routes.ts'
-import { statusOf } from '../wire/headers.ts'
 import type { WireMessage } from '../wire/outgoing.ts'
 import { type ContentMode, wireMessage } from '../wire/outgoing.ts'
-
-const CONFIRMED: PublishResult = { status: 'confirmed' }
+import { behindFailed, CONFIRMED, failedBy, resultOf } from './results.ts'
+import { TransientSender } from './transient.ts'
 
 export interface PublisherOptions {
   readonly link: Link
@@ -21,9 +19,16 @@ export interface PublisherOptions {
 export class Publisher {
   readonly #o: PublisherOptions
   readonly #encoded = new WeakMap<Outgoing, WireMessage>()
+  readonly #transient: TransientSender
 
   constructor(options: PublisherOptions) {
     this.#o = options
+    this.#transient = new TransientSender(options.link, options.timeout)
+  }
+
+  /** A message on a reply inbox; whether it only said that nobody responds. */
+  noResponder(message: Msg): boolean {
+    return this.#transient.answered(message)
   }
 
   /** The message as it goes over the wire; made once for its size and its publish. */
@@ -93,7 +98,7 @@ export class Publisher {
       const { to } = message
       const wire = this.encode(message)
       if (to.kind === 'request' || to.kind === 'reply') {
-        this.#sendTransient(message, wire, done)
+        this.#transient.send(message, this.#o.routes.subjectOf(message) as string, wire, done)
         return
       }
       const go = (subject: string) => {
@@ -140,96 +145,4 @@ export class Publisher {
       throw error
     }
   }
-
-  /**
-   * Requests and replies are not stored: confirmed when the server has read them, which it says before or after it has
-   * said that nobody is there.
-   */
-  #sendTransient(message: Outgoing, wire: WireMessage, done: (result: PublishResult) => void): void {
-    const { link, timeout } = this.#o
-    const { to } = message
-    if (to.kind === 'reply') {
-      link.publish(to.address, wire.body, { headers: wire.headers })
-      done(CONFIRMED)
-      return
-    }
-    const subject = this.#o.routes.subjectOf(message) as string
-    const reply =
-      message.replyTo === undefined ? undefined : `${message.replyTo}.${this.#requests.next(done, to)}`
-    link.publish(subject, wire.body, { headers: wire.headers, ...(reply === undefined ? {} : { reply }) })
-    link.flush(timeout).then(
-      () => done(CONFIRMED),
-      cause => done({ status: 'unknown', cause }),
-    )
-    if (reply !== undefined) this.#requests.forgetAfter(reply, link, timeout)
-  }
-
-  readonly #requests = new OpenRequests()
-
-  /** A message on a reply inbox; whether it only said that nobody responds. */
-  noResponder(reply: Msg): boolean {
-    if (statusOf(reply) !== 503) return false
-    this.#requests.refuse(reply.subject)
-    return true
-  }
 }
-
-/** Requests whose publish may still be refused for want of a responder. */
-class OpenRequests {
-  readonly #open = new Map<string, (result: PublishResult) => void>()
-  #counter = 0
-
-  next(done: (result: PublishResult) => void, to: { readonly topic?: string }): string {
-    const token = (++this.#counter).toString(36)
-    this.#open.set(token, () => done({ status: 'failed', error: noResponder(to.topic ?? '') }))
-    return token
-  }
-
-  refuse(subject: string): void {
-    const token = subject.slice(subject.lastIndexOf('.') + 1)
-    this.#open.get(token)?.(CONFIRMED)
-    this.#open.delete(token)
-  }
-
-  /** The server's word on it comes with its answer to a ping; nothing has to be kept longer than that may take. */
-  forgetAfter(reply: string, link: Link, timeout: number): void {
-    const token = reply.slice(reply.lastIndexOf('.') + 1)
-    const forget = () => this.#open.delete(token)
-    link.flush(timeout).then(forget, forget)
-  }
-}
-
-function resultOf(answer: Answer, subject: string): PublishResult | 'nobody' {
-  if ('error' in answer) {
-    return answer.error.code === 'PERMISSION_DENIED'
-      ? { status: 'failed', error: answer.error }
-      : { status: 'unknown', cause: answer.error }
-  }
-  if (statusOf(answer.message) === 503) return 'nobody'
-  try {
-    const { seq, duplicate } = publishAck(answer.message, subject)
-    return { status: 'confirmed', position: String(seq), ...(duplicate === true ? { duplicate } : {}) }
-  } catch (error) {
-    return failedBy(error)
-  }
-}
-
-function failedBy(error: unknown): PublishResult {
-  if (isBusError(error)) return { status: 'failed', error }
-  return {
-    status: 'failed',
-    error: new BusError('BROKER_REJECTED', 'the NATS client refused the message', { cause: error }),
-  }
-}
-
-const behindFailed = (key: string): BusError =>
-  new BusError('PUBLISH_FAILED', `an earlier event of key ${JSON.stringify(key)} failed`, {
-    retryable: true,
-    remedy: 'it is sent again behind that one',
-  })
-
-export const noResponder = (topic: string): BusError =>
-  new BusError('NO_RESPONDER', `nobody responds on "${topic}"`, {
-    retryable: true,
-    remedy: 'start a responder, or check topic and prefix on both sides',
-  })

@@ -38,7 +38,10 @@ function line(name: string, value: string | Uint8Array): string {
 export const asDriverHeaders = (bytes: Uint8Array): MsgHdrs => ({ encode: () => bytes }) as unknown as MsgHdrs
 
 /** `Nats-Msg-Id`, `Nats-Rollup` and their like change what the server does with a message. */
-export const isServerHeader = (name: string): boolean => /^nats-/i.test(name)
+export const isServerHeader = (name: string): boolean =>
+  (name.charCodeAt(0) | 0x20) === LOWER_N && /^nats-/i.test(name)
+
+const LOWER_N = 110
 
 /** A message's status (`503`, `408`, …), and 0 for an ordinary message. */
 export const statusOf = (message: Msg): number =>
