@@ -11,8 +11,10 @@ import {
 import { connect, type NodeConnectionOptions } from '@nats-io/transport-node'
 import { CAPABILITIES } from './capabilities.ts'
 import { Connection } from './connection.ts'
-import { connectError } from './errors.ts'
+import { whyNoTls } from './diagnose.ts'
+import { connectError, messageOf } from './errors.ts'
 import { type NatsCredentials, type NatsOptions, type ResolvedOptions, resolveOptions } from './options.ts'
+import { driverTls } from './tls.ts'
 
 /**
  * NATS with JetStream, 2.10 or later.
@@ -34,6 +36,12 @@ async function open(options: ResolvedOptions, context: AdapterContext): Promise<
   try {
     nc = await within(connect(driverOptions(options, context, login?.authenticator)), options, context, shown)
   } catch (error) {
+    const { tls, servers } = options
+    const timedOut = isBusError(error, 'CONNECTION_FAILED') || /timeout|undefined error/i.test(messageOf(error))
+    if (timedOut && tls !== undefined && servers[0] !== undefined) {
+      const why = await whyNoTls(servers[0], tls)
+      if (why !== undefined) throw why
+    }
     throw connectError(error, shown)
   }
   try {
@@ -64,7 +72,7 @@ function driverOptions(
     ignoreAuthErrorAbort: true,
     noAsyncTraces: true,
     inboxPrefix: options.inboxPrefix,
-    ...(options.tls === undefined ? {} : { tls: options.tls }),
+    ...(options.tls === undefined ? {} : { tls: driverTls(options.tls, options.servers) }),
     ...(authenticator === undefined ? {} : { authenticator }),
   }
 }
@@ -84,6 +92,7 @@ function within(
         over = true
         reject(
           new BusError('CONNECTION_FAILED', `${servers} did not answer within ${connectTimeout} ms`, {
+            field: 'servers',
             retryable: true,
             remedy: 'check host and port, and whether a firewall is in between',
           }),

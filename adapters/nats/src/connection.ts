@@ -129,6 +129,7 @@ export class Connection implements Broker {
       assertRequestPattern(spec.topic)
       const responder = new Responder(this.#link, this.#names, spec, sink)
       await this.#link.flush(operationTimeout)
+      responder.begin()
       return responder
     }
     return spec.group === undefined ? this.#broadcast(spec, sink) : this.#member(spec, spec.group, sink)

@@ -1,5 +1,7 @@
 import { BusError, type Credentials, type Issue, issuesError, resolveCredentials } from '@busbar/core/adapter'
 
+import { tlsIssues } from './tls.ts'
+
 export type { Credentials }
 
 /** How to log in. One of them. */
@@ -12,8 +14,9 @@ export type NatsCredentials =
   | { readonly creds: string }
 
 export interface NatsTls {
-  /** PEM text. */
+  /** PEM text of who signed the server's certificate. Default: the authorities that Node.js knows. */
   readonly ca?: string
+  /** PEM text; with `key`, this side's certificate for servers that ask for one. */
   readonly cert?: string
   readonly key?: string
   /** TLS before the server's first message, as `handshake_first` asks. Default false. */
@@ -190,6 +193,13 @@ function checkTls(tls: unknown, issues: Issue[]): void {
   for (const name of ['ca', 'cert', 'key'])
     if (given[name] !== undefined && typeof given[name] !== 'string')
       issues.push({ field: `tls.${name}`, problem: 'is not text', remedy: 'pass PEM text, not a path' })
+  if (given.handshakeFirst !== undefined && typeof given.handshakeFirst !== 'boolean')
+    issues.push({
+      field: 'tls.handshakeFirst',
+      problem: 'is neither true nor false',
+      remedy: 'pass true or false',
+    })
+  if (issues.length === 0) issues.push(...tlsIssues(given as NatsTls))
 }
 
 function checkCredentials(value: unknown, issues: Issue[]): void {

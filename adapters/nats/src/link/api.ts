@@ -1,6 +1,6 @@
 import { BusError } from '@busbar/core/adapter'
 import type { Msg } from '@nats-io/nats-core'
-import { type ApiError, noAnswer, refusal } from '../errors.ts'
+import { type ApiError, noAnswer, refusal, SWITCH_ON } from '../errors.ts'
 import { statusOf } from '../wire/headers.ts'
 import type { Link } from './link.ts'
 
@@ -78,5 +78,5 @@ const noJetStream = (path: string): BusError =>
   new BusError('BROKER_REJECTED', `${path}: JetStream does not answer`, {
     cause: noAnswer(path),
     retryable: true,
-    remedy: 'switch JetStream on for the server and the account',
+    remedy: SWITCH_ON,
   })

@@ -33,6 +33,8 @@ export class Link {
   readonly #onError: (error: BusError) => void
   readonly #onDown: () => void
   #counter = 0
+  /** Why answers cannot be heard. */
+  #deaf: BusError | undefined
 
   constructor(
     nc: NatsConnection,
@@ -43,7 +45,12 @@ export class Link {
     this.#onError = options.onError
     this.#onDown = options.onDown
     this.#inbox = `${options.inboxPrefix}.${nuid.next()}.`
-    this.#nc.subscribe(`${this.#inbox}*`, { callback: (_, message) => this.#answered(message) })
+    this.#nc.subscribe(`${this.#inbox}*`, {
+      callback: (error, message) => {
+        if (error === null) this.#answered(message)
+        else this.#inboxRefused(permissionDenied(error, 'inboxPrefix'))
+      },
+    })
     void this.#watch()
   }
 
@@ -72,12 +79,18 @@ export class Link {
     })
   }
 
-  subscribe(subject: string, handle: (message: Msg) => void, queue?: string): Subscription {
+  /** @param refused called when the user may not subscribe; default: it is reported. */
+  subscribe(
+    subject: string,
+    handle: (message: Msg) => void,
+    queue?: string,
+    refused: (error: BusError) => void = this.#onError,
+  ): Subscription {
     return this.#nc.subscribe(subject, {
       ...(queue === undefined ? {} : { queue }),
       callback: (error, message) => {
         if (error === null) handle(message)
-        else this.#onError(permissionDenied(error))
+        else refused(permissionDenied(error))
       },
     })
   }
@@ -96,6 +109,7 @@ export class Link {
   /** One call with a limit in milliseconds. */
   call(subject: string, body: Uint8Array | string, timeout: number, headers?: Uint8Array): Promise<Msg> {
     if (this.state !== 'live') return Promise.reject(connectionLost())
+    if (this.#deaf !== undefined) return Promise.reject(this.#deaf)
     return new Promise((resolve, reject) => {
       const timer = this.clock.setTimer(
         timeout,
@@ -184,6 +198,12 @@ export class Link {
     call.answer({ message })
   }
 
+  /** Without an inbox no call can be answered. */
+  #inboxRefused(error: BusError): void {
+    this.#deaf = error
+    this.#fail(error)
+  }
+
   #fail(error: BusError): void {
     const calls = [...this.#calls.values()]
     this.#calls.clear()
@@ -207,6 +227,7 @@ export class Link {
       case 'reconnect':
         if (this.state === 'live') return
         this.state = 'live'
+        this.#deaf = undefined
         for (const listener of [...this.#listeners]) listener.up()
         return
       case 'error':

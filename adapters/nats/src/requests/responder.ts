@@ -1,4 +1,5 @@
 import {
+  type BusError,
   compilePattern,
   type Delivery,
   META,
@@ -33,6 +34,8 @@ export class Responder implements Subscription {
   #backlog: Delivery[] = []
   #window = 0
   #stopped = false
+  #live = false
+  #denied: BusError | undefined
 
   constructor(link: Link, names: Names, spec: SubscriptionSpec, sink: (subscription: Subscription) => Sink) {
     this.#link = link
@@ -44,12 +47,19 @@ export class Responder implements Subscription {
       names.requestSubject(spec.topic),
       message => this.#received(message),
       spec.group,
+      error => this.#refused(error),
     )
     this.#unlisten = link.listen({
       down: cause => this.#sink.state('reconnecting', cause),
       up: () => this.#sink.state('live'),
     })
     this.#sink.state('live')
+  }
+
+  /** Call it when the server has read all: it answers a refusal before. @throws BusError PERMISSION_DENIED */
+  begin(): void {
+    if (this.#denied !== undefined) throw this.#denied
+    this.#live = true
   }
 
   window(size: number): void {
@@ -89,6 +99,12 @@ export class Responder implements Subscription {
     if (!this.#stopped) await this.stop(limit)
     this.#unlisten()
     this.#held.clear()
+  }
+
+  /** A permission that is gone later must not go unnoticed. */
+  #refused(error: BusError): void {
+    this.#denied = error
+    if (this.#live) this.#sink.state('failed', error)
   }
 
   #unsubscribe(): void {
