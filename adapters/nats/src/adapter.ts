@@ -37,7 +37,8 @@ async function open(options: ResolvedOptions, context: AdapterContext): Promise<
     nc = await within(connect(driverOptions(options, context, login?.authenticator)), options, context, shown)
   } catch (error) {
     const { tls, servers } = options
-    const timedOut = isBusError(error, 'CONNECTION_FAILED') || /timeout|undefined error/i.test(messageOf(error))
+    const timedOut =
+      isBusError(error, 'CONNECTION_FAILED') || /timeout|undefined error/i.test(messageOf(error))
     if (timedOut && tls !== undefined && servers[0] !== undefined) {
       const why = await whyNoTls(servers[0], tls)
       if (why !== undefined) throw why

@@ -16,14 +16,14 @@ export interface StreamSource {
 export interface StreamConfig {
   readonly name: string
   readonly subjects?: readonly string[]
-  readonly retention: 'limits' | 'workqueue'
+  readonly retention: 'limits' | 'workqueue' | 'interest'
   readonly storage: 'file' | 'memory'
   readonly num_replicas: number
   readonly max_age: number
   readonly max_bytes: number
   readonly max_msgs: number
   readonly max_msgs_per_subject?: number
-  readonly discard: 'old'
+  readonly discard: 'old' | 'new'
   readonly duplicate_window: number
   readonly allow_direct: boolean
   readonly sources?: readonly StreamSource[]
@@ -51,9 +51,11 @@ export interface ConsumerConfig {
   readonly opt_start_seq?: number
   readonly opt_start_time?: string
   readonly filter_subject?: string
+  readonly filter_subjects?: readonly string[]
+  readonly deliver_subject?: string
   readonly ack_policy: 'explicit' | 'none'
   readonly ack_wait?: number
-  readonly max_deliver: -1
+  readonly max_deliver: number
   readonly max_ack_pending?: number
   readonly replay_policy: 'instant'
   readonly inactive_threshold?: number

@@ -1,8 +1,9 @@
 import type { GroupSpec, StartPosition, TopicSpec, Topology } from '@busbar/core/adapter'
-import { BusError, compilePattern, type Issue, isPattern, issuesError } from '@busbar/core/adapter'
+import { BusError, compilePattern, isPattern, issuesError } from '@busbar/core/adapter'
 import { ERR } from '../errors.ts'
 import type { JetStreamApi } from '../link/api.ts'
 import type { Names } from '../names.ts'
+import { consumerIncompatibilities, incompatibilities } from './compatibility.ts'
 import {
   BEGUN,
   type ConsumerConfig,
@@ -10,8 +11,6 @@ import {
   consumerConfig,
   KIND,
   nanos,
-  ORDERED,
-  PARTITIONS,
   PREFIX,
   type StreamConfig,
   type StreamConfigs,
@@ -52,7 +51,9 @@ export class Provisioner {
     const infos = await Promise.all(
       topology.topics.map(spec => this.stream(this.#names.topicStream(spec.topic))),
     )
-    const issues = topology.topics.flatMap((spec, i) => incompatibilities(infos[i], spec))
+    const issues = topology.topics.flatMap((spec, i) =>
+      incompatibilities(infos[i], spec, this.#configs.topic(spec)),
+    )
     if (issues.length > 0) throw issuesError('TOPOLOGY_INCOMPATIBLE', 'NATS', issues)
     await this.#ensureStream(this.#configs.state())
     await Promise.all(topology.topics.map((spec, i) => this.#declareTopic(spec, infos[i])))
@@ -78,6 +79,8 @@ export class Provisioner {
       if (info === undefined) throw missingGroup(topic, group)
     }
     const { config } = info
+    const issues = consumerIncompatibilities(info, group)
+    if (issues.length > 0) throw issuesError('TOPOLOGY_INCOMPATIBLE', 'NATS', issues)
     if (config.metadata?.[BEGUN] === 'yes' || info.delivered.consumer_seq > 0) return place
     if (start === 'new') {
       await this.createConsumer(place.stream, { ...config, metadata: { ...config.metadata, [BEGUN]: 'yes' } })
@@ -273,23 +276,6 @@ function sequenceOf(position: string): number {
       remedy: 'pass the position of a publish or a delivery, as it was given to you',
     },
   )
-}
-
-export function incompatibilities(info: StreamInfo | undefined, spec: TopicSpec): Issue[] {
-  const metadata = info?.config.metadata
-  if (metadata?.[KIND] !== 'topic') return []
-  const issues: Issue[] = []
-  const differ = (field: 'ordered' | 'partitions', have: string | undefined) => {
-    if (have === String(spec[field])) return
-    issues.push({
-      field: `topics.${spec.topic}.${field}`,
-      problem: `is ${have ?? 'unknown'} on the broker, and ${spec[field]} here`,
-      remedy: 'use the declaration it was created with, or another topic',
-    })
-  }
-  differ('ordered', metadata[ORDERED])
-  differ('partitions', metadata[PARTITIONS])
-  return issues
 }
 
 /** The stream as it would be with what the topic asks beyond; undefined when it has all of that. */

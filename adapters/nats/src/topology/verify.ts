@@ -2,6 +2,7 @@ import { type Drift, isPattern, type TopicSpec, type Topology } from '@busbar/co
 import { lanesOfStream } from '../consuming/ordered/lane-stats.ts'
 import type { JetStreamApi } from '../link/api.ts'
 import type { Names } from '../names.ts'
+import { consumerRows } from './compatibility.ts'
 import {
   type ConsumerInfo,
   GROUP,
@@ -41,8 +42,10 @@ export async function compare(
     const stream = isPattern(topic) ? undefined : await provisioner.stream(place.stream)
     if (stream?.config.metadata?.[ORDERED] === 'true')
       for (const lane of lanesOfStream(names, { topic, group }, stream)) wanted.add(lane.consumer)
-    if ((await provisioner.consumer(place)) === undefined)
-      drifts.push({ kind: 'missing', name: `${place.stream}/${place.consumer}`, remedy: 'declare the group' })
+    const name = `${place.stream}/${place.consumer}`
+    const consumer = await provisioner.consumer(place)
+    if (consumer === undefined) drifts.push({ kind: 'missing', name, remedy: 'declare the group' })
+    else drifts.push(...consumerDifferences(name, consumer))
   }
   for (const { topic } of topology.topics)
     drifts.push(...(await orphans(names.topicStream(topic), wanted, api)))
@@ -79,6 +82,17 @@ const orphan = (name: string): Drift => ({
   remedy: 'subscribe it, or delete the consumer: its backlog grows until the retention ends it',
 })
 
+const consumerDifferences = (name: string, info: ConsumerInfo): Drift[] =>
+  consumerRows(info)
+    .filter(([, , fits]) => !fits)
+    .map(([field, actual, , wanted]) => ({
+      kind: 'different',
+      name,
+      expected: `${field} ${wanted}`,
+      actual: `${field} ${actual}`,
+      remedy: 'change the consumer with the NATS command line',
+    }))
+
 function differences(info: StreamInfo, spec: TopicSpec, configs: StreamConfigs): Drift[] {
   const have = info.config
   const want = configs.topic(spec)
@@ -88,6 +102,8 @@ function differences(info: StreamInfo, spec: TopicSpec, configs: StreamConfigs):
     ['subjects', [...(want.subjects ?? [])].sort().join(' '), [...(have.subjects ?? [])].sort().join(' ')],
     ['replicas', want.num_replicas, have.num_replicas],
     ['storage', want.storage, have.storage],
+    ['retention policy', want.retention, have.retention],
+    ['discard', want.discard, have.discard],
   ]
   const { retention } = spec
   if (retention?.age !== undefined) rows.push(['retention.age', millis(want.max_age), millis(have.max_age)])
