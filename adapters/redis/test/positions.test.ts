@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { idBefore } from '../src/consuming/broadcast.ts'
+import { idBefore } from '../src/consuming/position.ts'
 import { sequenceOf } from '../src/consuming/redis-delivery.ts'
 import { Names } from '../src/names.ts'
 

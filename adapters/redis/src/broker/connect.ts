@@ -2,12 +2,15 @@ import type { AdapterContext, Broker } from '@busbar/core/adapter'
 import { isBusError } from '@busbar/core/adapter'
 import { newClient, placeOf } from '../connection/driver.ts'
 import { Link } from '../connection/link.ts'
+import { serverInfo } from '../connection/server.ts'
 import type { ResolvedOptions } from '../options.ts'
-import { type OpenLink, RedisBroker, type ServerInfo } from './broker.ts'
+import { type OpenLink, RedisBroker } from './broker.ts'
+import { LinkStates } from './link-states.ts'
 
 /** @throws BusError CONNECTION_FAILED, AUTHENTICATION_FAILED, PERMISSION_DENIED or TLS_FAILED */
 export async function connectBroker(options: ResolvedOptions, context: AdapterContext): Promise<Broker> {
   let broker: RedisBroker | undefined
+  const states = new LinkStates(context.onState)
   let reported = ''
   const openLink: OpenLink = (events, name, more = {}) =>
     new Link({
@@ -31,12 +34,12 @@ export async function connectBroker(options: ResolvedOptions, context: AdapterCo
       onUp() {
         reported = ''
         if (broker === undefined) return
-        context.onState('live')
+        states.up('shared')
         broker.restored()
       },
       onDown(cause) {
         if (link.state === 'closed') return
-        context.onState('reconnecting', cause)
+        states.down('shared', cause)
         broker?.dropped()
       },
     },
@@ -45,23 +48,11 @@ export async function connectBroker(options: ResolvedOptions, context: AdapterCo
   await link.connect()
   try {
     const info = await serverInfo(link)
-    broker = new RedisBroker(options, context, link, openLink, info)
+    broker = new RedisBroker({ options, context, link, openLink, states, server: info })
   } catch (error) {
     await link.close()
     throw error
   }
-  context.onState('live')
+  states.up('shared')
   return broker
-}
-
-async function serverInfo(link: Link): Promise<ServerInfo> {
-  // A user may lack INFO: it only serves reports and a faster command.
-  const text = await link.call('INFO', ['server']).then(String, () => '')
-  const valkey = /^valkey_version:(\S+)/m.exec(text)?.[1]
-  if (valkey !== undefined)
-    return { name: `Valkey ${valkey}`, major: Math.max(7, Number.parseInt(valkey, 10)) }
-  const version = /^redis_version:(\S+)/m.exec(text)?.[1]
-  return version === undefined
-    ? { name: 'Redis', major: 6 }
-    : { name: `Redis ${version}`, major: Number.parseInt(version, 10) }
 }

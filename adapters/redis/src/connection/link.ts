@@ -1,11 +1,12 @@
-import { Buffer } from 'node:buffer'
 import { type BusError, isBusError } from '@busbar/core/adapter'
 import type { Clock, Random, Timer } from '@busbar/core/time'
 import { connectError, connectionClosed, connectionLost, isReplyError, replyError } from '../errors.ts'
 import type { Script } from '../scripts/script.ts'
 import type { Client } from './driver.ts'
+import { type Argument, EncodedCommand, isBytes } from './encode.ts'
+import { Watchdog } from './watchdog.ts'
 
-export type Argument = string | Uint8Array | number
+export type { Argument } from './encode.ts'
 
 export interface LinkOptions {
   /** Makes a client for each attempt. */
@@ -38,9 +39,7 @@ export class Link {
   #client: Client | undefined
   #attempt: Client | undefined
   #id: string | undefined
-  #pending = 0
-  #progress = 0
-  #watchdog: Timer | undefined
+  readonly #watchdog: Watchdog
   #retry: Timer | undefined
   #failures = 0
   readonly #known = new Set<string>()
@@ -48,6 +47,7 @@ export class Link {
 
   constructor(options: LinkOptions) {
     this.#o = options
+    this.#watchdog = new Watchdog(options.clock, options.timeout, () => this.#client?.disconnect())
   }
 
   /** The first connection. @throws BusError */
@@ -66,18 +66,20 @@ export class Link {
   /** Rejects with CONNECTION_LOST and no cause if nothing was sent; with anything else the outcome may be unknown. */
   call(command: string, args: readonly Argument[], patience = 0): Promise<unknown> {
     const client = this.#client
-    if (this.state !== 'up' || client === undefined) {
-      return Promise.reject(this.state === 'closed' ? connectionClosed() : new NotSent())
-    }
-    this.#sent(patience)
-    return client.callBuffer(command, args.map(driverArgument)).finally(this.#answered)
+    if (this.state !== 'up' || client === undefined) return Promise.reject(this.#absent())
+    this.#watchdog.sent(patience)
+    return this.#answer(
+      args.some(isBytes)
+        ? client.sendCommand(new EncodedCommand(command, args, args.slice(0, 1)))
+        : client.callBuffer(command, args as (string | number)[]),
+    )
   }
 
   /** Runs a script by its digest; a server that does not know it gets the whole of it. */
   async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     if (!this.#known.has(script.sha)) return this.#runWhole(script, keys, args)
     try {
-      return await this.call('EVALSHA', [script.sha, keys.length, ...keys, ...args])
+      return await this.#eval('EVALSHA', script.sha, keys, args)
     } catch (error) {
       if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
       return this.#runWhole(script, keys, args)
@@ -98,13 +100,13 @@ export class Link {
       } catch (error) {
         const wait = until - this.#o.clock.now()
         if (isBusError(error) ? error.code !== 'CONNECTION_LOST' : isReplyError(error)) throw error
-        if (wait <= 0 || !(await this.#up(wait))) throw error
+        if (wait <= 0 || !(await this.upWithin(wait))) throw error
       }
     }
   }
 
   /** Whether it is up within `wait` milliseconds. */
-  #up(wait: number): Promise<boolean> {
+  upWithin(wait: number): Promise<boolean> {
     if (this.state !== 'down') return Promise.resolve(this.state === 'up')
     return new Promise(resolve => {
       const done = () => {
@@ -133,7 +135,7 @@ export class Link {
     const client = this.#client
     const up = this.state === 'up'
     this.state = 'closed'
-    this.#watchdog?.cancel()
+    this.#watchdog.reset()
     this.#retry?.cancel()
     this.#attempt?.disconnect()
     this.#client?.disconnect()
@@ -146,9 +148,32 @@ export class Link {
   }
 
   async #runWhole(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
-    const answer = await this.call('EVAL', [script.lua, keys.length, ...keys, ...args])
+    const answer = await this.#eval('EVAL', script.lua, keys, args)
     this.#known.add(script.sha)
     return answer
+  }
+
+  #eval(
+    command: 'EVAL' | 'EVALSHA',
+    script: string,
+    keys: readonly string[],
+    args: readonly Argument[],
+  ): Promise<unknown> {
+    const client = this.#client
+    if (this.state !== 'up' || client === undefined) return Promise.reject(this.#absent())
+    this.#watchdog.sent(0)
+    const routing = [script, keys.length, ...keys]
+    return this.#answer(client.sendCommand(new EncodedCommand(command, [...routing, ...args], routing)))
+  }
+
+  #answer(answer: unknown): Promise<unknown> {
+    const promise = answer as Promise<unknown>
+    promise.then(this.#watchdog.answered, this.#watchdog.answered)
+    return promise
+  }
+
+  #absent(): Error {
+    return this.state === 'closed' ? connectionClosed() : new NotSent()
   }
 
   async #attemptOnce(): Promise<void> {
@@ -189,7 +214,7 @@ export class Link {
     }
     if (this.#isClosed()) return client.disconnect()
     this.#client = client
-    this.#pending = 0
+    this.#watchdog.reset()
     this.#failures = 0
     this.#known.clear()
     this.state = 'up'
@@ -203,8 +228,7 @@ export class Link {
 
   #lost(cause: unknown): void {
     this.#client = undefined
-    this.#watchdog?.cancel()
-    this.#watchdog = undefined
+    this.#watchdog.reset()
     if (this.state === 'closed') return
     this.state = 'down'
     this.#o.onDown?.(connectionLost(cause))
@@ -218,33 +242,7 @@ export class Link {
     const wait = longest / 2 + this.#o.random.next() * (longest / 2)
     this.#retry = this.#o.clock.setTimer(wait, () => this.start())
   }
-
-  #sent(patience: number): void {
-    if (this.#pending++ === 0) this.#progress = this.#o.clock.now()
-    this.#watchdog ??= this.#o.clock.setTimer(this.#o.timeout + patience, () => this.#look(patience))
-  }
-
-  readonly #answered = (): void => {
-    this.#progress = this.#o.clock.now()
-    if (--this.#pending > 0) return
-    this.#pending = 0
-    this.#watchdog?.cancel()
-    this.#watchdog = undefined
-  }
-
-  #look(patience: number): void {
-    this.#watchdog = undefined
-    const left = this.#progress + this.#o.timeout + patience - this.#o.clock.now()
-    if (left <= 0) this.#client?.disconnect()
-    else this.#watchdog = this.#o.clock.setTimer(left, () => this.#look(patience))
-  }
 }
-
-/** ioredis takes a Uint8Array that is no Buffer for a list of numbers. */
-const driverArgument = (argument: Argument): string | number | Buffer =>
-  typeof argument === 'object' && !Buffer.isBuffer(argument)
-    ? Buffer.from(argument.buffer, argument.byteOffset, argument.byteLength)
-    : argument
 
 /** Surely not sent: there was no connection. */
 export class NotSent extends Error {

@@ -7,7 +7,7 @@ import type { Fields } from '../wire/entry.ts'
 import { failed, Member } from './member.ts'
 import { RedisDelivery, type StreamIndex } from './redis-delivery.ts'
 import { type ScriptEntry, texts } from './replies.ts'
-import { extraFields, resultOf } from './unordered-member.ts'
+import { extraFields, resultOf } from './settlement.ts'
 
 type OrderedEntry = readonly [...ScriptEntry, meta: Buffer]
 type TakeReply = readonly [OrderedEntry[], main: Buffer, inbox: Buffer, wake: Buffer, next: Buffer]
@@ -25,20 +25,14 @@ export class OrderedMember extends Member {
 
   protected async read(): Promise<void> {
     const { keys, block } = this.o
-    while (!this.stopped && this.reader.state === 'up') {
-      if (this.free <= 0) {
-        await this.room()
-        continue
-      }
-      await this.#take()
-      if (this.stopped || this.free <= 0) continue
-      const wait = Math.max(1, Math.min(block, this.#next ?? block))
-      await this.reader.call(
-        'XREAD',
-        ['COUNT', 1, 'BLOCK', wait, 'STREAMS', keys.stream, keys.inbox, keys.wake, ...this.#seen],
-        wait,
-      )
-    }
+    await this.#take()
+    if (this.holding.free <= 0) return
+    const wait = Math.max(1, Math.min(block, this.#next ?? block))
+    await this.reader.call(
+      'XREAD',
+      ['COUNT', 1, 'BLOCK', wait, 'STREAMS', keys.stream, keys.inbox, keys.wake, ...this.#seen],
+      wait,
+    )
   }
 
   /** One at a time; asked for meanwhile, once more. */
@@ -52,17 +46,16 @@ export class OrderedMember extends Member {
 
   async #takeAll(): Promise<void> {
     const { spec, consumer, link } = this.o
-    while (this.#again && this.free > 0) {
+    while (this.#again && this.holding.free > 0) {
       this.#again = false
-      const count = Math.min(this.free, BUDGET)
+      const count = Math.min(this.holding.free, BUDGET)
       const reply = (await link.run(TAKE, this.#keys(), [spec.group, consumer, count, BUDGET])) as TakeReply
       const [entries, main, inbox, wake, next] = reply
       this.#seen = [String(main), String(inbox), String(wake)]
       this.#next = next.length === 0 ? undefined : Number(String(next))
       if (entries.length === count) this.#again = true
       if (entries.length === 0) continue
-      this.deliver(entries.map(entry => this.#deliveryOf(entry)))
-      if (this.stopped) await this.giveBack(this.surplus.splice(0))
+      await this.took(entries.map(entry => this.#deliveryOf(entry)))
     }
   }
 
@@ -89,7 +82,7 @@ export class OrderedMember extends Member {
       batch.map((settlement, i) => resultOf(answers[i] ?? 'lost', settlement)),
     )
     // A key that was given up may have its next one ready, and the blocked read does not see that.
-    if (this.free > 0) this.#take().catch(error => this.callFailed(error, 'take'))
+    if (this.holding.free > 0) this.#take().catch(error => this.callFailed(error, 'take'))
   }
 
   async #settle(batch: readonly Settlement[]): Promise<string[]> {

@@ -60,7 +60,10 @@ export class RedisDelivery implements Delivery {
       this.envelope = null
       if (entry.raw !== undefined) this.raw = entry.raw
       this.decodeError = entry.decodeError
-    } else this.envelope = { ...entry.envelope, meta: this.meta }
+    } else {
+      const { envelope } = entry
+      this.envelope = this.meta === envelope.meta ? envelope : { ...envelope, meta: this.meta }
+    }
   }
 
   /** Names the entry within its group, as the scripts do. */
@@ -70,12 +73,19 @@ export class RedisDelivery implements Delivery {
 }
 
 /** What has a field of its own on a delivery. */
-const TRANSPORT: readonly string[] = [META.notBefore, META.marks, META.requestId, META.replyTo, META.key]
+const TRANSPORT: ReadonlySet<string> = new Set([
+  META.notBefore,
+  META.marks,
+  META.requestId,
+  META.replyTo,
+  META.key,
+])
 
-export function withoutTransport(meta: Readonly<Record<string, string>>): Record<string, string> {
-  const rest = { ...meta }
-  for (const name of TRANSPORT) delete rest[name]
-  return rest
+/** The same object, when there is nothing to leave out. */
+export function withoutTransport(meta: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const names = Object.keys(meta)
+  if (!names.some(name => TRANSPORT.has(name))) return meta
+  return Object.fromEntries(names.filter(name => !TRANSPORT.has(name)).map(name => [name, meta[name] ?? '']))
 }
 
 const EPOCH = Date.UTC(2020, 0)

@@ -1,67 +1,53 @@
-import { BusError, META, type Settlement, type SettlementResult } from '@busbar/core/adapter'
+import type { Settlement } from '@busbar/core/adapter'
 import { NotSent } from '../connection/link.ts'
-import { isReplyError, replyError } from '../errors.ts'
+import { isReplyError } from '../errors.ts'
 import { FETCH, RECLAIM } from '../scripts/recover.ts'
 import { ACK, SETTLE } from '../scripts/settle.ts'
-import { copyFields, type Fields } from '../wire/entry.ts'
-import { failed, Member } from './member.ts'
+import type { Fields } from '../wire/entry.ts'
+import { DONE, failed, Member } from './member.ts'
 import { RedisDelivery } from './redis-delivery.ts'
 import { fromScript, type ScriptEntry, type StreamReply, texts } from './replies.ts'
+import { extraFields, resultOf } from './settlement.ts'
 
-const DONE: SettlementResult = { status: 'done' }
 /** Entries in one read: enough to be fast, few enough that a reply does not hold others up. */
 const MOST = 500
 
 /** A member of a group whose events may be handled in any order. */
 export class UnorderedMember extends Member {
-  protected async read(): Promise<void> {
-    const { keys, spec, consumer, block } = this.o
-    while (!this.stopped && this.reader.state === 'up') {
-      const { free } = this
-      if (free <= 0) {
-        await this.room()
-        continue
-      }
-      // COUNT is per stream; a window of one may get one too many, which is held back.
-      const count = Math.min(MOST, Math.max(1, free >> 1))
-      const reply = (await this.reader.call(
-        'XREADGROUP',
-        [
-          'GROUP',
-          spec.group,
-          consumer,
-          'COUNT',
-          count,
-          'BLOCK',
-          block,
-          'STREAMS',
-          keys.inbox,
-          keys.stream,
-          '>',
-          '>',
-        ],
-        block,
-      )) as StreamReply
-      if (reply !== null) this.#received(reply)
+  protected async read(free: number): Promise<void> {
+    let reply = await this.#request(free)
+    while (reply !== null) {
+      // The next read is on its way while these are handled: else server and client would wait for each other in turns.
+      const left = this.holding.free - entriesIn(reply)
+      const next = left > 0 ? this.#request(left) : undefined
+      this.#received(reply)
+      reply = next === undefined ? null : await next
     }
   }
 
+  #request(free: number): Promise<StreamReply> {
+    const { keys, spec, consumer, block } = this.o
+    // COUNT is per stream; a window of one may get one too many, which is held back.
+    const count = Math.min(MOST, Math.max(1, free >> 1))
+    const streams = ['STREAMS', keys.inbox, keys.stream, '>', '>']
+    const args = ['GROUP', spec.group, consumer, 'COUNT', count, 'BLOCK', block, ...streams]
+    return this.reader.call('XREADGROUP', args, block) as Promise<StreamReply>
+  }
+
   #received(reply: NonNullable<StreamReply>): void {
-    const entries: RedisDelivery[] = []
-    for (const [name, raw] of reply) {
+    const { topic } = this.o.spec
+    const deliveries: RedisDelivery[] = []
+    for (const [name, entries] of reply) {
       const stream = String(name) === this.o.keys.inbox ? 2 : 1
-      for (const [id, fields] of raw)
-        if (fields !== null) entries.push(new RedisDelivery(this.o.spec.topic, stream, String(id), fields))
+      for (const [id, fields] of entries)
+        if (fields !== null) deliveries.push(new RedisDelivery(topic, stream, id.toString('latin1'), fields))
     }
-    this.deliver(entries)
-    if (this.stopped) {
-      const late = this.surplus.splice(0)
-      this.giveBack(late).catch(error => this.callFailed(error, 'release'))
-    }
+    void this.took(deliveries)
   }
 
   protected async settleAll(batch: readonly Settlement[]): Promise<void> {
     const acks = batch.filter(s => s.kind === 'ack')
+    if (acks.length === batch.length) return this.#ack(batch)
     const others = batch.filter(s => s.kind !== 'ack')
     await Promise.all([
       acks.length === 0 ? undefined : this.#ack(acks),
@@ -70,32 +56,32 @@ export class UnorderedMember extends Member {
   }
 
   async #ack(batch: readonly Settlement[]): Promise<void> {
-    const now = this.o.context.clock.now()
     // Nobody takes an entry over within our lease. Beyond it somebody may have it by now, and XACK does not ask whose it is.
-    const safe = ({ delivery }: Settlement) =>
-      now - (delivery as RedisDelivery).leasedAt < this.o.spec.lease * 0.9
-    const late = batch.filter(settlement => !safe(settlement))
-    await Promise.all([
-      late.length === batch.length
-        ? undefined
-        : this.#ackOurs(late.length === 0 ? batch : batch.filter(safe)),
-      late.length === 0 ? undefined : this.#ackIfOurs(late),
-    ])
+    const since = this.o.context.clock.now() - this.o.spec.lease * 0.9
+    const late = batch.filter(({ delivery }) => (delivery as RedisDelivery).leasedAt <= since)
+    if (late.length === 0) return this.#ackOurs(batch)
+    const ours = batch.filter(({ delivery }) => (delivery as RedisDelivery).leasedAt > since)
+    await Promise.all([ours.length === 0 ? undefined : this.#ackOurs(ours), this.#ackIfOurs(late)])
   }
 
   async #ackOurs(batch: readonly Settlement[]): Promise<void> {
     const { keys, spec, link } = this.o
-    const deliveries = batch.map(s => s.delivery as RedisDelivery)
-    const ids = (stream: number) => deliveries.filter(d => d.stream === stream).map(d => d.id)
-    const [main, inbox] = [ids(1), ids(2)]
-    const marked = deliveries.filter(d => d.marks > 0 || d.redeliveries > 0)
+    const main = [keys.stream, spec.group]
+    const inbox: string[] = []
+    const marked: string[] = []
+    for (const settlement of batch) {
+      const delivery = settlement.delivery as RedisDelivery
+      if (delivery.stream === 1) main.push(delivery.id)
+      else inbox.push(delivery.id)
+      if (delivery.marks > 0 || delivery.redeliveries > 0) marked.push(delivery.ref)
+    }
     try {
       await Promise.all([
-        main.length === 0 ? undefined : link.call('XACK', [keys.stream, spec.group, ...main]),
+        main.length === 2 ? undefined : link.call('XACK', main),
         inbox.length === 0 ? undefined : link.call('XACK', [keys.inbox, spec.group, ...inbox]),
         // Nobody else reads the inbox: what is settled there is gone.
         inbox.length === 0 ? undefined : link.call('XDEL', [keys.inbox, ...inbox]),
-        marked.length === 0 ? undefined : link.call('HDEL', [keys.marks, ...marked.map(d => d.ref)]),
+        marked.length === 0 ? undefined : link.call('HDEL', [keys.marks, ...marked]),
       ])
       this.report(batch, DONE)
     } catch (error) {
@@ -187,7 +173,7 @@ export class UnorderedMember extends Member {
       [keys.stream, keys.inbox, keys.marks],
       [spec.group, consumer, ...refs.flat()],
     )) as ScriptEntry[]
-    this.deliver(found.map(entry => fromScript(spec.topic, entry)))
+    await this.took(found.map(entry => fromScript(spec.topic, entry)))
   }
 
   protected async reclaim(): Promise<void> {
@@ -195,47 +181,14 @@ export class UnorderedMember extends Member {
     const found = (await link.run(
       RECLAIM,
       [keys.stream, keys.inbox, keys.marks],
-      [spec.group, consumer, Math.min(this.free, MOST)],
+      [spec.group, consumer, Math.min(this.holding.free, MOST)],
     )) as ScriptEntry[]
-    if (found.length > 0) this.deliver(found.map(entry => fromScript(spec.topic, entry)))
+    if (found.length > 0) await this.took(found.map(entry => fromScript(spec.topic, entry)))
   }
 }
 
-/** What the copy has beside the original's fields. A marked start that has its outcome, or was given back, is forgotten. */
-export function extraFields(settlement: Settlement): Fields {
-  const delivery = settlement.delivery as RedisDelivery
-  const { key, position, redeliveries, marks, structured } = delivery
-  const meta: Record<string, string> = 'meta' in settlement ? { ...settlement.meta } : { ...delivery.meta }
-  if (settlement.kind !== 'dead' && marks > 0) meta[META.marks] = String(marks)
-  if (settlement.kind === 'retry') meta[META.notBefore] = String(settlement.notBefore)
-  return copyFields(
-    meta,
-    settlement.kind === 'dead' ? { key } : { key, position, redelivered: redeliveries },
-    structured,
-  )
-}
-
-/** What a settling script's answer means to core. */
-export function resultOf(answer: string, { delivery, kind }: Settlement): SettlementResult {
-  switch (answer) {
-    case 'done':
-      return DONE
-    case 'lost':
-      // Our first try had been done, and only its answer was lost.
-      return (delivery as RedisDelivery).uncertain ? DONE : { status: 'lost', copied: false }
-    case 'gone': {
-      const error = new BusError(
-        'SETTLEMENT_FAILED',
-        `the entry was deleted from the stream before it could be copied (${kind})`,
-        {
-          remedy: 'do not trim streams by hand: Busbar trims what every group has settled',
-        },
-      )
-      return { status: 'failed', error, retryable: false, copy: 'none' }
-    }
-    default: {
-      const error = replyError(answer)
-      return { status: 'failed', error, retryable: error.retryable, copy: 'none' }
-    }
-  }
+function entriesIn(reply: NonNullable<StreamReply>): number {
+  let count = 0
+  for (const [, entries] of reply) count += entries.length
+  return count
 }

@@ -1,66 +1,114 @@
 import { NOW, script } from './script.ts'
 
 /**
- * Stores a batch in one stream, in order. After the first refusal nothing more is stored, so that no later event of a key
- * overtakes an earlier one. A second copy within the window is recognised by its id, in one of two hashes that take turns:
- * far smaller than a key for each publish.
- *
- * KEYS stream, delayed, delayed bodies, dedupe, groups, broadcast readers
- * ARGV dedupe window, then for each message: dedupe id, not before, must route, number of fields, fields
- * Returns for each message `+id`, `=id` for a duplicate, `?` for nobody there, `-error`.
+ * Second copies within the window are recognised by their ids, in one of two sets that take turns: far smaller than a key for
+ * each publish. Both are asked, and the newer one told, once for a whole batch.
  */
-export const PUBLISH = script(
-  'publish',
-  `${NOW}
+const DEDUPE = `
 local window = tonumber(ARGV[1])
-local t = now()
 local current, previous
 if window > 0 then
-  local bucket = math.floor(t / window)
-  current = KEYS[4] .. ':' .. string.format('%d', bucket)
-  previous = KEYS[4] .. ':' .. string.format('%d', bucket - 1)
+  local bucket = math.floor(now() / window)
+  current = string.format('%s:%d', KEYS[2], bucket)
+  previous = string.format('%s:%d', KEYS[2], bucket - 1)
 end
+local function remember(ids)
+  if #ids > 0 and redis.call('SADD', current, unpack(ids)) == redis.call('SCARD', current) then
+    redis.call('PEXPIRE', current, string.format('%d', window * 2))
+  end
+end
+`
+
+/**
+ * Stores a batch in one stream, in order. After the first refusal nothing more is stored, so that no later event of a key
+ * overtakes an earlier one.
+ *
+ * KEYS stream, dedupe. ARGV dedupe window, number of messages, a dedupe id for each if there is a window, then for each its number
+ * of fields, and the fields. Returns for each its id, `=` for a duplicate, `-error`.
+ */
+export const STORE = script(
+  'store',
+  `${NOW}${DEDUPE}
+local n = tonumber(ARGV[2])
+local at = 3
+local inCurrent, inPrevious, added, new = {}, {}, {}, {}
+if window > 0 then
+  at = at + n
+  inCurrent = redis.call('SMISMEMBER', current, unpack(ARGV, 3, n + 2))
+  inPrevious = redis.call('SMISMEMBER', previous, unpack(ARGV, 3, n + 2))
+end
+local out = {}
+local refusal
+for i = 1, n do
+  local dedupe = window > 0 and ARGV[i + 2] or i
+  local last = at + ARGV[at]
+  if refusal then
+    out[i] = refusal
+  elseif inCurrent[i] == 1 or inPrevious[i] == 1 or added[dedupe] then
+    out[i] = '='
+  else
+    local id = redis.pcall('XADD', KEYS[1], '*', unpack(ARGV, at + 1, last))
+    if type(id) == 'table' then
+      refusal = '-' .. id.err
+      id = refusal
+    elseif window > 0 then
+      added[dedupe] = true
+      new[#new + 1] = dedupe
+    end
+    out[i] = id
+  end
+  at = last + 1
+end
+remember(new)
+return out
+`,
+)
+
+/**
+ * As STORE, for batches of which something is delayed or must reach somebody.
+ *
+ * KEYS stream, dedupe, delayed, delayed bodies, groups, broadcast readers
+ * ARGV dedupe window, then for each message: dedupe id, not before, must route, number of fields, fields
+ * Returns for each message what STORE returns, `d` for a delayed one, `?` for nobody there.
+ */
+export const STORE_SPECIAL = script(
+  'store-special',
+  `${NOW}${DEDUPE}
+local t = now()
 local out = {}
 local refusal
 local i = 2
 while ARGV[i] do
-  local dedupe = ARGV[i]
-  local due = tonumber(ARGV[i + 1])
-  local first = i + 4
-  local last = i + 3 + tonumber(ARGV[i + 3])
-  local seen = false
-  if window > 0 and dedupe ~= '' then
-    seen = redis.call('HGET', current, dedupe) or redis.call('HGET', previous, dedupe)
-  end
+  local dedupe, due = ARGV[i], tonumber(ARGV[i + 1])
+  local first, last = i + 4, i + 3 + ARGV[i + 3]
+  local id
   if refusal then
-    out[#out + 1] = refusal
-  elseif seen then
-    out[#out + 1] = '=' .. seen
+    id = refusal
+  elseif window > 0 and (redis.call('SISMEMBER', current, dedupe) == 1 or redis.call('SISMEMBER', previous, dedupe) == 1) then
+    id = '='
   elseif ARGV[i + 2] == '1' and redis.call('HLEN', KEYS[5]) == 0
     and redis.call('ZCOUNT', KEYS[6], string.format('%d', t), '+inf') == 0 then
-    out[#out + 1] = '?'
+    id = '?'
   else
-    local id
     if due > t then
-      local number = redis.call('HINCRBY', KEYS[3], 'last', 1)
-      id = string.format('d%012d', number)
-      local stored = redis.pcall('HSET', KEYS[3], id, cmsgpack.pack({unpack(ARGV, first, last)}))
-      if type(stored) == 'table' and stored.err then id = stored
-      else redis.call('ZADD', KEYS[2], ARGV[i + 1], id) end
+      local number = redis.call('HINCRBY', KEYS[4], 'last', 1)
+      local member = string.format('d%012d', number)
+      id = redis.pcall('HSET', KEYS[4], member, cmsgpack.pack({unpack(ARGV, first, last)}))
+      if type(id) ~= 'table' then
+        redis.call('ZADD', KEYS[3], ARGV[i + 1], member)
+        id = 'd'
+      end
     else
       id = redis.pcall('XADD', KEYS[1], '*', unpack(ARGV, first, last))
     end
     if type(id) == 'table' then
       refusal = '-' .. id.err
-      out[#out + 1] = refusal
-    else
-      if window > 0 and dedupe ~= '' and redis.call('HSET', current, dedupe, id) == 1
-        and redis.call('HLEN', current) == 1 then
-        redis.call('PEXPIRE', current, string.format('%d', window * 2))
-      end
-      out[#out + 1] = '+' .. id
+      id = refusal
+    elseif window > 0 then
+      remember({dedupe})
     end
   end
+  out[#out + 1] = id
   i = last + 1
 end
 return out
@@ -116,60 +164,5 @@ for _, id in ipairs(due) do
 end
 local next = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')
 return {#due, next[2] and string.format('%d', next[2]) or '', string.format('%d', t)}
-`,
-)
-
-/**
- * Lets go of what every group is done with and retention no longer covers. By id, never by length alone: an entry that a
- * group has not settled, or not even read, stays.
- *
- * KEYS stream. ARGV entries to keep for replay (-1: no limit), milliseconds (-1), at most so many at once, bytes (-1).
- */
-export const TRIM = script(
-  'trim',
-  `${NOW}
-local stream = KEYS[1]
-if redis.call('EXISTS', stream) == 0 then return 0 end
-local function before(a, b)
-  local am, as = string.match(a, '^(%d+)%-(%d+)$')
-  local bm, bs = string.match(b, '^(%d+)%-(%d+)$')
-  am, as, bm, bs = tonumber(am), tonumber(as), tonumber(bm), tonumber(bs)
-  return am < bm or (am == bm and as < bs)
-end
-local needed
-for _, info in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-  local group = {}
-  for i = 1, #info, 2 do group[info[i]] = info[i + 1] end
-  local low
-  if group['pending'] > 0 then
-    low = redis.call('XPENDING', stream, group['name'])[2]
-  else
-    local read = group['last-delivered-id']
-    local ms, seq = string.match(read, '^(%d+)%-(%d+)$')
-    low = #seq > 15 and string.format('%d-0', ms + 1) or string.format('%s-%d', ms, seq + 1)
-  end
-  if not needed or before(low, needed) then needed = low end
-end
-local length = redis.call('XLEN', stream)
-local count, age, limit = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local bytes = tonumber(ARGV[4])
-if bytes >= 0 and length > 0 then
-  local fit = math.floor(length * bytes / redis.call('MEMORY', 'USAGE', stream))
-  if count < 0 or fit < count then count = fit end
-end
-local bound
-if count >= 0 and length > count then
-  local excess = math.min(length - count, limit)
-  local chunk = redis.call('XRANGE', stream, '-', '+', 'COUNT', excess + 1)
-  bound = chunk[excess + 1] and chunk[excess + 1][1]
-  if not bound and count == 0 then bound = needed or '18446744073709551615-0' end
-end
-if age >= 0 then
-  local old = string.format('%d-0', now() - age)
-  if not bound or before(bound, old) then bound = old end
-end
-if not bound then return 0 end
-if needed and before(needed, bound) then bound = needed end
-return redis.call('XTRIM', stream, 'MINID', bound)
 `,
 )

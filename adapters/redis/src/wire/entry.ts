@@ -1,6 +1,13 @@
 import { Buffer } from 'node:buffer'
 import { type Envelope, type ForeignHeader, isBusError, META, type RawMessage } from '@busbar/core/adapter'
-import { contentMode, type HeaderBinding, headerBinding, KAFKA_BINDING } from '@busbar/core/cloudevents'
+import {
+  contentMode,
+  decodeStructured,
+  type HeaderBinding,
+  headerBinding,
+  KAFKA_BINDING,
+  STRUCTURED_JSON,
+} from '@busbar/core/cloudevents'
 
 /** Names and values in turns, as XADD takes them. */
 export type Fields = (string | Uint8Array)[]
@@ -12,6 +19,7 @@ export type Fields = (string | Uint8Array)[]
 export const redisBinding: HeaderBinding = headerBinding(KAFKA_BINDING)
 
 const BODY = 'body'
+const CONTENT_TYPE = 'content-type'
 /** The id of the entry that a copy was made of first: its place in publish order. */
 const POSITION = 'position'
 /** How often it had been handed out when the copy was made. */
@@ -77,6 +85,33 @@ export interface Entry {
  * Reads the fields of an entry. Never throws: what is no event keeps its bytes and headers.
  */
 export function readEntry(fields: readonly Buffer[]): Entry {
+  const body = plainBody(fields)
+  if (body !== undefined) {
+    try {
+      const envelope = decodeStructured(body)
+      return { envelope, meta: envelope.meta, redelivered: 0, structured: true }
+    } catch (decodeError) {
+      if (!isBusError(decodeError)) throw decodeError
+    }
+  }
+  return readFields(fields)
+}
+
+/** The body of an entry that has nothing else but its content type, as most have: read without looking for more. */
+function plainBody(fields: readonly Buffer[]): Buffer | undefined {
+  const [first, body, second, type] = fields
+  if (fields.length !== 4 || first === undefined || second === undefined || type === undefined)
+    return undefined
+  const plain =
+    first.length === BODY.length &&
+    type.length === STRUCTURED_JSON.length &&
+    first.toString('latin1') === BODY &&
+    second.toString('latin1') === CONTENT_TYPE &&
+    type.toString('latin1') === STRUCTURED_JSON
+  return plain ? body : undefined
+}
+
+function readFields(fields: readonly Buffer[]): Entry {
   let body: Buffer | null = null
   let position: string | undefined
   let redelivered = 0
@@ -92,7 +127,7 @@ export function readEntry(fields: readonly Buffer[]): Entry {
     else if (name === META.key) key = value.toString()
     else {
       if (
-        name === 'content-type' &&
+        name === CONTENT_TYPE &&
         value.length > 22 &&
         value.toString().startsWith('application/cloudevents')
       )
@@ -125,7 +160,7 @@ function undecoded(
   for (const [name, value] of headers) {
     if (MINE.has(name)) meta[name] = value.toString()
     else {
-      if (name === 'content-type' && contentType === undefined) {
+      if (name === CONTENT_TYPE && contentType === undefined) {
         contentType = value.toString()
         continue
       }
