@@ -47,21 +47,41 @@ export function replyError(cause: unknown): BusError {
   if (known === undefined)
     return new BusError('BROKER_REJECTED', `Redis refused: ${text.slice(0, 300)}`, { cause })
   const [code, retryable, remedy] = known
-  return new BusError(code, `Redis refused: ${text.slice(0, 300)}`, { cause, retryable, remedy })
+  return new BusError(code, `Redis refused: ${text.slice(0, 300)}`, {
+    cause,
+    retryable,
+    remedy,
+    ...(code === 'AUTHENTICATION_FAILED' || code === 'PERMISSION_DENIED' ? { field: 'credentials' } : {}),
+  })
 }
 
 const TLS_CODE = /^(?:ERR_SSL_|ERR_TLS_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|EPROTO)/
 
+/** Which option a TLS failure is about, and what to do. */
+function tlsProblem(code: string, message: string): readonly [field: string, remedy: string] {
+  if (/ALTNAME|HOSTNAME_MISMATCH/.test(code))
+    return ['tls.servername', 'let the certificate name the host, or pass the name it has as tls.servername']
+  if (/CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE|BAD_CERTIFICATE|UNKNOWN_CA|CERTIFICATE_UNKNOWN/.test(code))
+    return ['tls.cert', 'pass a certificate and key that the server trusts as tls.cert and tls.key']
+  if (/^(?:UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_)/.test(code) || /certificate/i.test(message))
+    return ['tls.ca', "pass the authority that signed the server's certificate as tls.ca"]
+  return ['tls', 'check that the port speaks TLS (redis:// if it does not), and the certificate and key']
+}
+
+/** Where a client connects to, in words and as an option. */
+export interface Place {
+  readonly text: string
+  readonly field: string
+}
+
 /** Why a connection was not made; each kind needs different people to act. */
-export function connectError(cause: unknown, where: string): BusError {
+export function connectError(cause: unknown, { text: where, field }: Place): BusError {
   if (isBusError(cause)) return cause
   const { code = '', message = '' } = (cause ?? {}) as { code?: string; message?: string }
   if (TLS_CODE.test(code) || /certificate|SSL routines|secure TLS connection/i.test(message)) {
-    return new BusError('TLS_FAILED', `no TLS connection to Redis at ${where}: ${message}`, {
-      cause,
-      remedy:
-        'check the certificate, its name (tls.servername) and the authority (tls.ca), and that the port speaks TLS',
-    })
+    const [option, remedy] = tlsProblem(code, message)
+    const text = `no TLS connection to Redis at ${where}: ${message}`
+    return new BusError('TLS_FAILED', text, { cause, field: option, remedy })
   }
   if (
     /WRONGPASS|NOAUTH|invalid username-password|AUTH .*without any password|invalid password/i.test(message)
@@ -78,6 +98,7 @@ export function connectError(cause: unknown, where: string): BusError {
     `Redis at ${where} cannot be reached: ${message || code || 'no answer'}`,
     {
       cause,
+      field,
       retryable: true,
       remedy: 'check host, port and network, and whether the port speaks TLS (rediss:)',
     },

@@ -26,6 +26,6 @@ describe('failed connections', () => {
     [{ message: 'WRONGPASS invalid username-password pair' }, 'AUTHENTICATION_FAILED'],
     [{ message: 'NOPERM this user has no permissions' }, 'PERMISSION_DENIED'],
   ])('%j', (cause, code) => {
-    expect(connectError(cause, 'h:1')).toMatchObject({ code, cause })
+    expect(connectError(cause, { text: 'h:1', field: 'host' })).toMatchObject({ code, cause })
   })
 })

@@ -1,6 +1,7 @@
 import type { ConnectionOptions } from 'node:tls'
 import { resolveCredentials } from '@busbar/core/adapter'
 import { Cluster, type ClusterOptions, type RedisOptions as DriverOptions, Redis } from 'ioredis'
+import type { Place } from '../errors.ts'
 import type { ResolvedOptions } from '../options.ts'
 
 export type Client = Redis | Cluster
@@ -71,7 +72,9 @@ export async function newClient(options: ResolvedOptions, name: string): Promise
 }
 
 /** The server's place, for messages; has no secret. */
-export function placeOf(options: ResolvedOptions): string {
+export function placeOf(options: ResolvedOptions): Place {
   const nodes = options.cluster ?? options.sentinel?.nodes ?? [options]
-  return nodes.map(({ host, port }) => `${host}:${port}`).join(',')
+  const field =
+    options.cluster !== undefined ? 'cluster' : options.sentinel !== undefined ? 'sentinel' : 'host'
+  return { text: nodes.map(({ host, port }) => `${host}:${port}`).join(','), field }
 }

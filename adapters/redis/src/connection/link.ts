@@ -1,6 +1,13 @@
 import { type BusError, isBusError } from '@busbar/core/adapter'
 import type { Clock, Random, Timer } from '@busbar/core/time'
-import { connectError, connectionClosed, connectionLost, isReplyError, replyError } from '../errors.ts'
+import {
+  connectError,
+  connectionClosed,
+  connectionLost,
+  isReplyError,
+  type Place,
+  replyError,
+} from '../errors.ts'
 import type { Script } from '../scripts/script.ts'
 import type { Client } from './driver.ts'
 import { type Argument, EncodedCommand, isBytes } from './encode.ts'
@@ -12,7 +19,7 @@ export interface LinkOptions {
   /** Makes a client for each attempt. */
   readonly open: () => Promise<Client>
   /** Where the server is, for messages. */
-  readonly where: string
+  readonly where: Place
   readonly clock: Clock
   readonly random: Random
   /** Milliseconds for one attempt to connect. */
