@@ -9,6 +9,7 @@ import { Partition } from './ordered/partition.ts'
 import { RecordQueue } from './ordered/record-queue.ts'
 import type { Source } from './source.ts'
 import type { SubscriptionOptions } from './subscription.ts'
+import { uniqueId } from './unique-id.ts'
 
 export interface AttachmentEvents {
   onMessage(message: ConsumeMessage, queue: string, attachment: Attachment): void
@@ -123,7 +124,7 @@ export class Attachment {
     { context, timeout, post, topology }: SubscriptionOptions,
     { deliver }: AttachmentEvents,
   ): Partition {
-    const { clock, random } = context
+    const { clock } = context
     const queue = new RecordQueue({
       name: held,
       clock,
@@ -134,7 +135,7 @@ export class Attachment {
     const states = new HeldStates({
       queue,
       clock,
-      newId: () => `${clock.now().toString(36)}-${Math.floor(random.next() * 2 ** 48).toString(36)}`,
+      newId: () => uniqueId(context),
       onError: error => context.logger.debug('stale records of an ordered group stay for now', { error }),
     })
     return new Partition({

@@ -5,7 +5,9 @@ import type { TopologyKeeper } from '../topology/topology.ts'
 import { leaveSeat, priorityOf, takeSeat } from './ordered/seats.ts'
 
 /** Milliseconds after which the broker removes the queue of responders that all went without a goodbye. */
-const EXPIRES = 60_000
+const RESPONDERS_EXPIRE = 60_000
+/** The same for a broadcast's. Until then it waits for its subscriber, whose link may only be cut. */
+const BROADCAST_EXPIRES = 300_000
 
 /**
  * Where a subscription's messages come from. `stays`: what is given back stays in this process's hands, because the queue is its own,
@@ -24,7 +26,8 @@ export interface Source {
   readonly consume: (partition: number) => Record<string, unknown> | undefined
 }
 
-export function sourceOf(spec: SubscriptionSpec, names: Names, topology: TopologyKeeper): Source {
+/** @param id tells this subscription from all others. */
+export function sourceOf(spec: SubscriptionSpec, names: Names, topology: TopologyKeeper, id: string): Source {
   const { kind, topic, group, ordering } = spec
   const pattern = isPattern(topic)
   if (kind === 'requests') {
@@ -40,7 +43,7 @@ export function sourceOf(spec: SubscriptionSpec, names: Names, topology: Topolog
         await channel.assertQueue(queue, {
           durable: true,
           autoDelete: true,
-          arguments: { 'x-expires': EXPIRES },
+          arguments: { 'x-expires': RESPONDERS_EXPIRE },
         })
         await channel.bindQueue(queue, exchange, '')
         return [queue]
@@ -48,15 +51,18 @@ export function sourceOf(spec: SubscriptionSpec, names: Names, topology: Topolog
     }
   }
   if (group === undefined) {
+    const queue = names.broadcast(topic, id)
     return {
       stays: true,
       pattern,
       consume: () => undefined,
       async open(channel) {
-        const { queue } = await channel.assertQueue('', { exclusive: true, autoDelete: true, durable: false })
+        // Not exclusive: such a queue ends with its connection, and with it what is published until the next one.
+        await channel.assertQueue(queue, { durable: true, arguments: { 'x-expires': BROADCAST_EXPIRES } })
         await topology.bindEphemeral(channel, topic, queue)
         return [queue]
       },
+      leave: channel => channel.deleteQueue(queue),
     }
   }
   const queues = topology.queues(topic, group)

@@ -22,6 +22,7 @@ import { type HeldState, type RabbitDelivery, received } from './delivery.ts'
 import { DONE, failuresAfter, LOST, settleByCopy } from './settling.ts'
 import { type Source, sourceOf } from './source.ts'
 import { Suspects } from './suspects.ts'
+import { uniqueId } from './unique-id.ts'
 
 type Limit = { readonly signal: AbortSignal }
 
@@ -62,7 +63,7 @@ export class RabbitSubscription implements Subscription {
 
   constructor(options: SubscriptionOptions, sink: (subscription: Subscription) => Sink) {
     this.#o = options
-    this.#source = sourceOf(options.spec, options.names, options.topology)
+    this.#source = sourceOf(options.spec, options.names, options.topology, uniqueId(options.context))
     this.#sink = sink(this)
     const { spec, context, timeout, copies, link, names } = options
     this.#suspects = new Suspects({

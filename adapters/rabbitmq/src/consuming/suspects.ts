@@ -17,6 +17,8 @@ export interface SuspectOptions {
   readonly onLost: (delivery: RabbitDelivery) => void
 }
 
+import { uniqueId } from './unique-id.ts'
+
 /** Milliseconds after its consumer is gone until a suspect is back in its group's queue. */
 const BACK_AFTER = 500
 /** Milliseconds after which the broker removes the empty queue of a process that ended without doing so. */
@@ -26,7 +28,6 @@ const EXPIRES = 3_600_000
 export class Suspects {
   readonly #options: SuspectOptions
   readonly #all = new Map<RabbitDelivery, { readonly channel: Channel; readonly queue: string }>()
-  #count = 0
 
   constructor(options: SuspectOptions) {
     this.#options = options
@@ -35,8 +36,7 @@ export class Suspects {
   async mark(deliveries: readonly RabbitDelivery[]): Promise<void> {
     const { context, nameOf, onLost } = this.#options
     for (const delivery of deliveries) {
-      const chance = Math.floor(context.random.next() * 2 ** 48).toString(36)
-      const queue = nameOf(`${(++this.#count).toString(36)}-${chance}`)
+      const queue = nameOf(uniqueId(context))
       const channel = await markSuspect(delivery, { own: queue, home: delivery.lane }, this.#options)
       this.#all.set(delivery, { channel, queue })
       channel.on('close', () => {

@@ -77,6 +77,11 @@ export class Names {
     return physicalName(RULES, { prefix: this.prefix, kind: 'dead', topic, group })
   }
 
+  /** One subscription without a group. */
+  broadcast(topic: string, id: string): string {
+    return physicalName(RULES, { prefix: this.prefix, kind: 'queue', topic, qualifier: id })
+  }
+
   /** Failures and backoffs of the unsettled messages of one partition's queue. */
   held(topic: string, group: string, partition: number): string {
     return physicalName(RULES, { prefix: this.prefix, kind: 'state', topic, group, partition })
