@@ -64,8 +64,8 @@ export async function startProxy(targetHost: string, targetPort: number): Promis
 
   function reset(): void {
     for (const { client, server } of pairs) {
-      client.resetAndDestroy()
-      server.resetAndDestroy()
+      resetSocket(client)
+      resetSocket(server)
     }
     pairs.clear()
   }
@@ -100,4 +100,13 @@ export async function startProxy(targetHost: string, targetPort: number): Promis
       })
     },
   }
+}
+
+/**
+ * A socket that is shutting down cannot be reset: libuv refuses, and Node takes it for closing all the same, so that the process
+ * would spin for ever when it ends, waiting for a handle that nobody closes.
+ */
+function resetSocket(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy()
+  else socket.resetAndDestroy()
 }
