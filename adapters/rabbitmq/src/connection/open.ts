@@ -57,7 +57,9 @@ async function openTo(
   opening.then(
     model => {
       gatherWrites(model)
-      if (late) model.close().catch(() => {})
+      if (!late) return
+      model.on('error', () => {})
+      model.close().catch(() => {})
     },
     () => {},
   )
@@ -105,9 +107,12 @@ const virtualHost = ({ pathname }: URL): string =>
  */
 export function destroy(model: ChannelModel): void {
   const { stream, heartbeater } = model.connection as unknown as {
-    stream?: { destroy(error?: Error): void }
+    stream?: { on(event: 'error', listener: () => void): void; destroy(error?: Error): void }
     heartbeater?: { clear(): void } | null
   }
+  // Nobody may be listening: to a connection that came after its bus was closed, or a TLS stream after the driver's goodbye.
+  model.on('error', () => {})
+  stream?.on('error', () => {})
   stream?.destroy(new Error('given up'))
   heartbeater?.clear()
 }

@@ -3,6 +3,7 @@ import {
   BusError,
   type Delivery,
   type Settlement,
+  type SettlementResult,
   type Sink,
   type Subscription,
   type SubscriptionSpec,
@@ -15,11 +16,12 @@ import { operationError } from '../errors.ts'
 import type { Post, Posted } from '../publishing/publisher.ts'
 import type { Names } from '../topology/names.ts'
 import type { TopologyKeeper } from '../topology/topology.ts'
+import { countIsLost } from '../wire/decode.ts'
 import { Attachment } from './attachment.ts'
 import { Backlog } from './backlog.ts'
 import type { Copies } from './copies.ts'
-import { type HeldState, type RabbitDelivery, received } from './delivery.ts'
-import { DONE, failuresAfter, LOST, settleByCopy } from './settling.ts'
+import { type RabbitDelivery, received } from './delivery.ts'
+import { Settler } from './settler.ts'
 import { type Source, sourceOf } from './source.ts'
 import { Suspects } from './suspects.ts'
 import { uniqueId } from './unique-id.ts'
@@ -51,14 +53,12 @@ export class RabbitSubscription implements Subscription {
   readonly #backlog: Backlog
   readonly #suspects: Suspects
   readonly #sink: Sink
+  readonly #settler: Settler
   #attachment: Attachment | undefined
-  /** Ordered suspects: their place is kept, so their marks are recorded beside them. */
-  readonly #marked = new WeakSet<RabbitDelivery>()
   #sequence = 0
   #window = 0
   #stopped = false
   #closed = false
-  #settling = 0
   #retry: Timer | undefined
 
   constructor(options: SubscriptionOptions, sink: (subscription: Subscription) => Sink) {
@@ -75,6 +75,20 @@ export class RabbitSubscription implements Subscription {
       onLost: delivery => this.#tell(to => to.lost({ deliveries: [delivery] })),
     })
     this.#backlog = new Backlog(batch => this.#tell(to => to.deliver(batch)))
+    this.#settler = new Settler({
+      topology: options.topology,
+      settling: {
+        copies,
+        topic: spec.topic,
+        dead: names.dead(spec.topic, spec.group ?? ''),
+        onMissing: () => void options.topology.restore().catch(() => {}),
+      },
+      suspects: this.#suspects,
+      stays: this.#source.stays,
+      attachment: () => this.#attachment,
+      back: delivery => (this.#source.stays ? this.#backlog.back(delivery) : this.#backlog.add(delivery)),
+      settled: (settlement, result) => this.#settled(settlement, result),
+    })
   }
 
   // --- the channel --------------------------------------------------------------------------------------------------
@@ -163,7 +177,12 @@ export class RabbitSubscription implements Subscription {
         delivery.notBefore > context.clock.now() + SOON &&
         !this.#source.stays
       ) {
-        this.#parkAgain(delivery, queue)
+        // Its delay is longer than the levels reach.
+        this.#settler.giveBack(delivery)
+        return
+      }
+      if (!this.#source.stays && countIsLost(message)) {
+        this.#settler.giveBack(delivery)
         return
       }
       const partition = attachment.partitionOf(delivery)
@@ -173,14 +192,6 @@ export class RabbitSubscription implements Subscription {
       // What is thrown here would end the connection.
       context.onError(new BusError('INTERNAL', 'a message could not be taken', { cause: error }), 'consume')
     }
-  }
-
-  /** Its delay is longer than the levels reach. */
-  #parkAgain(delivery: RabbitDelivery, queue: string): void {
-    const settlement = { kind: 'release', delivery } as const
-    void settleByCopy(settlement, queue, this.#settlingOptions(), result => {
-      if (result.status === 'failed') this.#backlog.add(delivery)
-    })
   }
 
   window(size: number): void {
@@ -199,116 +210,26 @@ export class RabbitSubscription implements Subscription {
       return
     }
     await this.#attachment?.prefetch(window)
-    for (const surplus of this.#backlog.beyond(this.#window)) {
-      this.#settling++
-      void settleByCopy(
-        { kind: 'release', delivery: surplus },
-        surplus.lane,
-        this.#settlingOptions(),
-        result => {
-          this.#settling--
-          if (result.status === 'failed') this.#backlog.add(surplus)
-        },
-      )
-    }
+    for (const surplus of this.#backlog.beyond(this.#window)) this.#settler.giveBack(surplus)
   }
 
   // --- settling -----------------------------------------------------------------------------------------------------
 
   settle(batch: readonly Settlement[]): void {
-    for (const settlement of batch) this.#settle(settlement)
+    for (const settlement of batch) this.#settler.settle(settlement)
   }
 
-  #settle(settlement: Settlement): void {
-    const delivery = settlement.delivery as RabbitDelivery
-    const { acks, tag } = delivery
-    if (acks.ended) {
-      queueMicrotask(() => this.#report(settlement, LOST))
-      return
-    }
-    if (settlement.kind === 'ack') {
-      acks.add(tag, () => this.#report(settlement, DONE))
-      return
-    }
-    if (this.#source.stays && settlement.kind !== 'dead') {
-      this.#keep(settlement, delivery)
-      return
-    }
-    this.#settling++
-    void settleByCopy(settlement, delivery.lane, this.#settlingOptions(), result => {
-      this.#settling--
-      this.#report(settlement, result)
-    })
+  mark(deliveries: readonly Delivery[]): Promise<void> {
+    return this.#settler.mark(deliveries)
   }
 
-  /** It stays in our hands, at its place; what has to outlive them is recorded first. */
-  #keep(settlement: Exclude<Settlement, { kind: 'ack' | 'dead' }>, delivery: RabbitDelivery): void {
-    const state: HeldState =
-      settlement.kind === 'release'
-        ? stateOf(delivery)
-        : {
-            failures: failuresAfter(settlement),
-            marks: 0,
-            notBefore: settlement.notBefore,
-            meta: settlement.meta,
-          }
-    const partition = this.#attachment?.partitionOf(delivery)
-    const recorded =
-      settlement.kind === 'retry' || this.#marked.has(delivery)
-        ? partition?.record(delivery, state)
-        : undefined
-    this.#settling++
-    Promise.resolve(recorded).then(
-      () => {
-        this.#settling--
-        if (delivery.acks.ended) return this.#report(settlement, LOST)
-        this.#report(settlement, DONE)
-        this.#backlog.back(delivery.again(state))
-      },
-      error => {
-        this.#settling--
-        if (!delivery.acks.ended) this.#o.topology.restore().catch(() => {})
-        this.#report(
-          settlement,
-          delivery.acks.ended ? LOST : { status: 'failed', error, retryable: true, copy: 'none' },
-        )
-      },
-    )
-  }
-
-  #settlingOptions() {
-    const { spec, names, copies, topology } = this.#o
-    return {
-      copies,
-      topic: spec.topic,
-      dead: names.dead(spec.topic, spec.group ?? ''),
-      onMissing: () => void topology.restore().catch(() => {}),
-    }
-  }
-
-  #report(settlement: Settlement, result: Parameters<Sink['settled']>[1]): void {
+  #settled(settlement: Settlement, result: SettlementResult): void {
     if (result.status !== 'failed') {
       const delivery = settlement.delivery as RabbitDelivery
       this.#backlog.settled(delivery)
       this.#suspects.settled(delivery)
-      const over = result.status === 'done' && (settlement.kind === 'ack' || settlement.kind === 'dead')
-      if (over) this.#attachment?.partitionOf(delivery)?.settled(delivery)
     }
     this.#tell(sink => sink.settled([settlement], result))
-  }
-
-  async mark(deliveries: readonly Delivery[]): Promise<void> {
-    const own = deliveries as readonly RabbitDelivery[]
-    const attachment = this.#attachment
-    for (const delivery of own) {
-      const partition = delivery.acks.ended ? undefined : attachment?.partitionOf(delivery)
-      if (partition === undefined) await this.#suspects.mark([delivery])
-      else {
-        const state = stateOf(delivery)
-        await partition.record(delivery, { ...state, marks: state.marks + 1 })
-        this.#marked.add(delivery)
-      }
-    }
   }
 
   async extend(deliveries: readonly Delivery[], _lease: number): Promise<readonly Delivery[]> {
@@ -346,7 +267,7 @@ export class RabbitSubscription implements Subscription {
     this.#window = 0
     this.#backlog.window(0)
     const { context } = this.#o
-    while (this.#settling > 0 && !signal.aborted) await pause(context.clock, 10, signal)
+    while (this.#settler.pending > 0 && !signal.aborted) await pause(context.clock, 10, signal)
     const attachment = this.#attachment
     attachment?.acks.send()
     this.#closed = true
@@ -374,10 +295,3 @@ export class RabbitSubscription implements Subscription {
     }
   }
 }
-
-const stateOf = ({ failures, marks, notBefore = 0, envelope }: RabbitDelivery): HeldState => ({
-  failures,
-  marks,
-  notBefore,
-  meta: envelope?.meta,
-})

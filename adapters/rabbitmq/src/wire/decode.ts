@@ -60,10 +60,25 @@ export function count(text: string | undefined): number {
   return text !== undefined && Number.isSafeInteger(number) && number >= 0 ? number : 0
 }
 
-/** How often the broker gave it out before; classic queues only say whether. */
+interface Counted {
+  readonly properties: { readonly headers?: HeaderTable | undefined }
+  readonly fields: { readonly redelivered: boolean }
+}
+
+const brokersCount = (headers: HeaderTable | undefined): unknown =>
+  headers?.['x-acquired-count'] ?? headers?.['x-delivery-count']
+
+/** How often the broker gave it out before. */
 export function redeliveriesOf(headers: HeaderTable | undefined, redelivered: boolean): number {
   const before = headers?.[REDELIVERIES]
-  const counted = headers?.['x-acquired-count'] ?? headers?.['x-delivery-count']
+  const counted = brokersCount(headers)
   const here = typeof counted === 'number' ? counted : redelivered ? 1 : 0
   return here + (typeof before === 'number' && before > 0 ? before : 0)
 }
+
+/**
+ * Classic queues only say that a message was given out before, and not how often: one that kills its consumers would never be told
+ * from its neighbours. A copy that carries the count over makes each redelivery the first.
+ */
+export const countIsLost = ({ properties, fields }: Counted): boolean =>
+  fields.redelivered && typeof brokersCount(properties.headers) !== 'number'

@@ -49,7 +49,10 @@ it('a publish that outlasts its timeout in an alarm rejects, and says that the b
     // The first to be sent makes the broker say that it is blocked.
     const failures = []
     for (let n = 0; n < 2; n++) failures.push(await bus.publish('jobs', event(`late-${n}`)).catch(e => e))
-    expect(failures.map(({ code }) => code)).toEqual(['PUBLISH_UNKNOWN', 'BROKER_FULL'])
+    expect(failures.map(({ code, cause }) => [code, cause?.code])).toEqual([
+      ['PUBLISH_UNKNOWN', undefined],
+      ['PUBLISH_FAILED', 'BROKER_FULL'],
+    ])
   } finally {
     await watermark('0.4')
   }
