@@ -80,7 +80,8 @@ export class RabbitSubscription implements Subscription {
       settling: {
         copies,
         topic: spec.topic,
-        dead: names.dead(spec.topic, spec.group ?? ''),
+        // A broadcast has none: it keeps what fails.
+        dead: spec.group === undefined ? '' : names.dead(spec.topic, spec.group),
         onMissing: () => void options.topology.restore().catch(() => {}),
       },
       suspects: this.#suspects,
