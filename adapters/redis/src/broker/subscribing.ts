@@ -9,7 +9,7 @@ import type { OpenReader, ReaderOptions } from '../consuming/reading.ts'
 import { Responder } from '../consuming/responder.ts'
 import { UnorderedMember } from '../consuming/unordered-member.ts'
 import { isReplyError } from '../errors.ts'
-import { groupOrThrow, joinGroup, type TopologyContext } from './topology.ts'
+import { joinGroup, subscribedOrThrow, type TopologyContext } from './topology.ts'
 
 type MakeSink = (subscription: Subscription) => Sink
 type GroupSpec = SubscriptionSpec & { readonly group: string }
@@ -67,7 +67,7 @@ export class Subscribing {
     const { topology, link, onDelayed, newName, context } = this.#o
     const { topic, group } = spec
     const start = startId(spec.start)
-    if (this.strict) await link.patiently(() => groupOrThrow(topology, { topic, group }))
+    if (this.strict) await link.patiently(() => subscribedOrThrow(topology, topic, group))
     await link.patiently(() => joinGroup(topology, spec, start, true))
     const joinedAt = `${Math.max(0, context.clock.now() - REJOIN_BEFORE)}-0`
     const options = {

@@ -2,6 +2,7 @@ import type { GroupSpec, Retention, TopicSpec, Topology } from '@busbar/core/ada
 import { BusError, type Issue, issuesError } from '@busbar/core/adapter'
 import type { Link } from '../connection/link.ts'
 import { texts } from '../consuming/replies.ts'
+import { isReplyError } from '../errors.ts'
 import type { Names } from '../names.ts'
 import { type ResolvedOptions, UNLIMITED } from '../options.ts'
 import { JOIN } from '../scripts/recover.ts'
@@ -106,13 +107,37 @@ function incompatibilities(spec: TopicSpec, found: Hash): Issue[] {
     }))
 }
 
+/** The consumer groups that a stream has, whatever our own records say of it. */
+export async function groupsOn(link: Link, stream: string): Promise<ReadonlySet<string>> {
+  try {
+    const groups = (await link.call('XINFO', ['GROUPS', stream])) as readonly unknown[]
+    return new Set(groups.map(group => hashOf(group).name ?? ''))
+  } catch (error) {
+    if (isReplyError(error) && /no such key/.test(error.message)) return new Set()
+    throw error
+  }
+}
+
+/**
+ * For a bus that may not create the group: JOIN would.
+ * @throws BusError TOPOLOGY_MISSING
+ */
+export async function subscribedOrThrow(o: TopologyContext, topic: string, group: string): Promise<void> {
+  const { stream, inbox } = o.names.group(topic, group)
+  for (const name of [stream, inbox])
+    if (!(await groupsOn(o.link, name)).has(group)) throw groupMissing(topic, group)
+}
+
 /** @throws BusError TOPOLOGY_MISSING */
 export async function groupOrThrow(
   o: Pick<TopologyContext, 'link' | 'names'>,
   { topic, group }: { readonly topic: string; readonly group: string },
 ): Promise<void> {
   if (Number(await o.link.call('HEXISTS', [o.names.topic(topic).groups, group])) === 1) return
-  throw new BusError('TOPOLOGY_MISSING', `topic "${topic}" has no group "${group}" in Redis`, {
-    remedy: 'subscribe the group, or declare it',
-  })
+  throw groupMissing(topic, group)
 }
+
+const groupMissing = (topic: string, group: string) =>
+  new BusError('TOPOLOGY_MISSING', `topic "${topic}" has no group "${group}" in Redis`, {
+    remedy: 'subscribe the group with topology "declare", or declare it',
+  })

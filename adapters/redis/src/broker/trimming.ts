@@ -18,6 +18,7 @@ export class Trimming {
   readonly #onError: (error: unknown, where: string) => void
   readonly #limits = new Map<string, Limits>()
   readonly #untrimmed = new Map<string, number>()
+  readonly #running = new Set<string>()
 
   constructor(link: Link, names: Names, fallback: Limits, onError: (error: unknown, where: string) => void) {
     this.#link = link
@@ -37,11 +38,27 @@ export class Trimming {
     else this.#untrimmed.set(topic, untrimmed)
   }
 
+  /** Goes on until nothing is left to let go: a backlog that was handled would stay for minutes otherwise. */
   trim(topic: string): void {
     this.#untrimmed.set(topic, 0)
-    const { count, age, bytes } = this.#limits.get(topic) ?? this.#fallback
-    this.#link.run(TRIM, [this.#names.topic(topic).stream], [count, age, bytes, AT_ONCE]).catch(error => {
-      if (isReplyError(error)) this.#onError(callError(error), 'trim')
+    if (this.#running.has(topic)) return
+    this.#running.add(topic)
+    void this.#once(topic).then(more => {
+      this.#running.delete(topic)
+      if (more) this.trim(topic)
     })
+  }
+
+  async #once(topic: string): Promise<boolean> {
+    const { count, age, bytes } = this.#limits.get(topic) ?? this.#fallback
+    const { stream } = this.#names.topic(topic)
+    try {
+      const removed = Number(await this.#link.run(TRIM, [stream], [count, age, bytes, AT_ONCE]))
+      // Whole nodes only, so that less than the limit may be all that fitted under it.
+      return removed >= AT_ONCE / 2
+    } catch (error) {
+      if (isReplyError(error)) this.#onError(callError(error), 'trim')
+      return false
+    }
   }
 }
