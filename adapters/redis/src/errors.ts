@@ -33,9 +33,18 @@ export const isReplyError = (error: unknown): error is Error =>
 
 const firstWord = (text: string) => /^-?([A-Z]+)\b/.exec(text)?.[1] ?? ''
 
+/** The driver hangs the command with all its arguments onto an error: the password of an AUTH, the data of a publish. */
+function withoutArguments(cause: unknown): unknown {
+  if (!(cause instanceof Error) || !('command' in cause)) return cause
+  const plain = new Error(cause.message)
+  plain.name = cause.name
+  return plain
+}
+
 /** The error for a reply of the server. */
-export function replyError(cause: unknown): BusError {
-  if (isBusError(cause)) return cause
+export function replyError(reply: unknown): BusError {
+  if (isBusError(reply)) return reply
+  const cause = withoutArguments(reply)
   const { message = String(cause) } = (cause ?? {}) as { message?: string }
   const text = message.replace(/^-/, '')
   // An error inside a script is wrapped by some versions: "ERR … script: …, on @user_script:1: -OOM …".
@@ -75,8 +84,9 @@ export interface Place {
 }
 
 /** Why a connection was not made; each kind needs different people to act. */
-export function connectError(cause: unknown, { text: where, field }: Place): BusError {
-  if (isBusError(cause)) return cause
+export function connectError(reason: unknown, { text: where, field }: Place): BusError {
+  if (isBusError(reason)) return reason
+  const cause = withoutArguments(reason)
   const { code = '', message = '' } = (cause ?? {}) as { code?: string; message?: string }
   if (TLS_CODE.test(code) || /certificate|SSL routines|secure TLS connection/i.test(message)) {
     const [option, remedy] = tlsProblem(code, message)
@@ -108,7 +118,7 @@ export function connectError(cause: unknown, { text: where, field }: Place): Bus
 export const connectionLost = (cause?: unknown): BusError =>
   new BusError('CONNECTION_LOST', 'the connection to Redis is lost', {
     retryable: true,
-    ...(cause === undefined ? {} : { cause }),
+    ...(cause === undefined ? {} : { cause: withoutArguments(cause) }),
   })
 
 export const connectionClosed = (): BusError =>

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { connectError, replyError } from '../src/errors.ts'
 
@@ -28,4 +29,14 @@ describe('failed connections', () => {
   ])('%j', (cause, code) => {
     expect(connectError(cause, { text: 'h:1', field: 'host' })).toMatchObject({ code, cause })
   })
+})
+
+it('an error does not carry the arguments of the command it answers', () => {
+  const reply = Object.assign(new Error('WRONGPASS invalid username-password pair'), {
+    name: 'ReplyError',
+    command: { name: 'auth', args: ['hunter2'] },
+  })
+  const place = { text: 'h:1', field: 'host' }
+  for (const error of [connectError(reply, place), replyError(reply)])
+    expect(inspect(error, { depth: 20 })).not.toContain('hunter2')
 })

@@ -1,4 +1,4 @@
-import type { ConnectionOptions } from 'node:tls'
+import { type ConnectionOptions, TLSSocket } from 'node:tls'
 import { resolveCredentials } from '@busbar/core/adapter'
 import { Cluster, type ClusterOptions, type RedisOptions as DriverOptions, Redis } from 'ioredis'
 import type { Place } from '../errors.ts'
@@ -30,7 +30,8 @@ export async function newClient(options: ResolvedOptions, name: string): Promise
     replyMapping: 'legacy' as const,
     disableClientInfo: true,
     noDelay: true,
-    connectTimeout: options.connectTimeout,
+    // The link's own comes first, which knows what was waited for.
+    connectTimeout: options.connectTimeout + 1_000,
     // A space ends a name in CLIENT SETNAME's protocol.
     connectionName: name.replace(/[^!-~]/g, '-'),
     ...(username === undefined ? {} : { username }),
@@ -69,6 +70,16 @@ export async function newClient(options: ResolvedOptions, name: string): Promise
     })
   }
   return new Redis({ ...shared, host: options.host, port: options.port, db: options.db })
+}
+
+/**
+ * Whether a server has taken the connection and does not answer the TLS handshake: Redis without TLS waits for the end of a line, which
+ * most handshakes do not have.
+ */
+export function awaitsHandshake(client: Client): boolean {
+  if (client instanceof Cluster) return client.nodes().some(awaitsHandshake)
+  const { stream, status } = client
+  return status === 'connecting' && stream instanceof TLSSocket && stream.remoteAddress !== undefined
 }
 
 /** The server's place, for messages; has no secret. */

@@ -9,7 +9,7 @@ import {
   replyError,
 } from '../errors.ts'
 import type { Script } from '../scripts/script.ts'
-import type { Client } from './driver.ts'
+import { awaitsHandshake, type Client } from './driver.ts'
 import { type Argument, EncodedCommand, isBytes } from './encode.ts'
 import { Watchdog } from './watchdog.ts'
 
@@ -198,7 +198,9 @@ export class Link {
       problem = rootOf(error)
     })
     const late = clock.setTimer(connectTimeout, () => {
-      problem ??= new Error('no answer in time')
+      problem ??= Object.assign(new Error('no answer in time'), {
+        code: awaitsHandshake(client) ? 'ERR_TLS_HANDSHAKE_TIMEOUT' : 'ETIMEDOUT',
+      })
       client.disconnect()
     })
     let ended = false

@@ -68,9 +68,13 @@ describe('TLS', () => {
   it('to a port that does not speak it is told apart', async () => {
     const plain = await ownServer('plain')
     try {
-      const error = await refusedConnection({ host: plain.host, port: plain.port, tls: true })
-      assert.ok(['TLS_FAILED', 'CONNECTION_FAILED'].includes(error.code), error.code)
-      assert.match(error.remedy ?? '', /TLS/)
+      // Whether the server answers or waits for more depends on the bytes of the handshake, which are random.
+      for (let attempt = 0; attempt < 8; attempt++) {
+        const place = { host: plain.host, port: plain.port }
+        const error = await refusedConnection({ ...place, tls: true, connectTimeout: 500 })
+        assert.equal(error.code, 'TLS_FAILED')
+        assert.equal(error.field, 'tls')
+      }
     } finally {
       await plain.remove()
     }
