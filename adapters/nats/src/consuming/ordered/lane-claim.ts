@@ -4,7 +4,7 @@ import { type Claims, type Crash, isOvertaken, type LaneState } from './claims.t
 import type { Lane } from './lane.ts'
 
 /** Acks of this many milliseconds go into one write; what it has not seen is handled again after a crash. */
-const GATHERED = 10
+const GATHERED = 20
 const TRY_AGAIN = 200
 /** Crashes that are remembered: enough to pass any sensible number of attempts. */
 const REMEMBERED = 32
