@@ -36,6 +36,7 @@ import { type ConsumerInfo, ORDERED, type StreamConfigs, streamConfigs } from '.
 import { missingGroup, type Place, Provisioner } from './topology/provisioner.ts'
 import { Routes } from './topology/routes.ts'
 import { compare } from './topology/verify.ts'
+import { assertVersion } from './version.ts'
 import type { ContentMode } from './wire/outgoing.ts'
 
 /** For how long a broadcast's place is kept while its process is away, in milliseconds. */
@@ -103,8 +104,9 @@ export class Connection implements Broker {
     })
   }
 
-  /** @throws BusError when the server has no JetStream. */
+  /** @throws BusError when the server is too old, or has no JetStream. */
   async begin(): Promise<void> {
+    assertVersion(this.#link.info?.version)
     await this.#api.call('INFO')
     this.#context.onState('live')
   }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { KeyGate } from '../src/consuming/key-gate.ts'
 import { parseRecord } from '../src/consuming/records.ts'
 import { connectError, refusal } from '../src/errors.ts'
+import { assertVersion } from '../src/version.ts'
 
 describe('the key gate', () => {
   it('sends back what follows an event that waits for its retry, and lets other keys pass', () => {
@@ -64,5 +65,15 @@ describe('errors', () => {
     [new Error('connect ECONNREFUSED'), 'CONNECTION_FAILED'],
   ])('of a connect: %s', (error, code) => {
     expect(connectError(error, 'host')).toMatchObject({ code })
+  })
+})
+
+describe('versions', () => {
+  it.each(['2.9.25', '1.4.0'])('%s is too old', version => {
+    expect(() => assertVersion(version)).toThrow(/older than 2\.10/)
+  })
+
+  it.each(['2.10.0', '2.15.2', '3.0.0-beta', 'unknown', undefined])('%s will do', version => {
+    expect(() => assertVersion(version)).not.toThrow()
   })
 })

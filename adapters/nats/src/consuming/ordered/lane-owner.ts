@@ -134,6 +134,10 @@ export class LaneOwner {
       crash: () => this.#crash(lane),
     })
     if (claim === undefined) return false
+    if (!this.#wanted) {
+      await claim.giveUp()
+      return false
+    }
     this.#claimed.set(lane.id, claim)
     try {
       await gained(claim)

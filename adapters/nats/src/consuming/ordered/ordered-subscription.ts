@@ -138,11 +138,12 @@ export class OrderedSubscription implements Subscription {
     } catch {
       // The connection is closed: nothing is subscribed any more.
     }
+    const lanes = [...this.#lanes.values()]
     const { link, timeout } = this.#o.api
     const goodbye = this.#owner.leave().then(() => link.flush(timeout))
     goodbye.catch(() => {})
     if (link.state === 'live') await Promise.race([goodbye.catch(() => {}), settled(signal)])
-    for (const { claim } of this.#lanes.values()) claim.drop()
+    for (const { claim } of lanes) claim.drop()
     this.#changed()
   }
 
