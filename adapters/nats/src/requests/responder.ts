@@ -20,6 +20,8 @@ type Limit = { readonly signal: AbortSignal }
 const DONE: SettlementResult = { status: 'done' }
 /** Requests kept while handlers are busy; those beyond are dropped, and time out at their caller. */
 const BACKLOG = 10_000
+/** Milliseconds for the server to read a subscription; a silent one is noticed by the driver's pings. */
+const BACK_WITHIN = 30_000
 
 /** One member of a group of responders: a queue group of core NATS. Nothing is stored, nothing comes twice. */
 export class Responder implements Subscription {
@@ -51,7 +53,7 @@ export class Responder implements Subscription {
     )
     this.#unlisten = link.listen({
       down: cause => this.#sink.state('reconnecting', cause),
-      up: () => this.#sink.state('live'),
+      up: () => this.#back(),
     })
     this.#sink.state('live')
   }
@@ -105,6 +107,17 @@ export class Responder implements Subscription {
   #refused(error: BusError): void {
     this.#denied = error
     if (this.#live) this.#sink.state('failed', error)
+  }
+
+  /** The driver has subscribed again; until the server has read that, it says that nobody responds. */
+  #back(): void {
+    this.#link.flush(BACK_WITHIN).then(
+      () => {
+        if (this.#denied === undefined) this.#sink.state('live')
+      },
+      // The link is down once more, and says so when it is back.
+      () => {},
+    )
   }
 
   #unsubscribe(): void {
