@@ -32,9 +32,14 @@ export async function runSuite(
     await inParallel(together, options.parallel ?? 1, async run => add(await suite.run(run)))
     await inParallel(alone, 1, async run => add(await suite.run(run)))
     if (options.probe !== false) {
-      for (const [capability, probes] of underDeclarable(suite, runs)) {
-        if (!options.signal?.aborted) add(await suite.probe(capability, probes))
+      // Most wait for what cannot come, for as long as their cases do.
+      const probes = [...underDeclarable(suite, runs)]
+      const [harmful, harmless] = partition(probes, ([, runs]) => runs.some(run => suite.exclusive(run)))
+      const probe = async ([capability, runs]: (typeof probes)[number]) => {
+        if (!options.signal?.aborted) add(await suite.probe(capability, runs))
       }
+      await inParallel(harmless, options.parallel ?? 1, probe)
+      await inParallel(harmful, 1, probe)
     }
   } finally {
     await suite.close()
