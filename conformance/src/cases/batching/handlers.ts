@@ -32,6 +32,8 @@ const sizes: ConformanceCase = {
     const names = ids('order', 95)
     await publishItems(bus, 'orders', names)
     await t.until(() => batches.flat().length >= names.length, 'all events')
+    // Not every broker tells what is with a member, so an empty queue may be one whose last batch is being handled.
+    await t.until(() => subscription.stats.handled >= names.length, 'the last batch')
     await emptied(t, bus, 'orders', 'billing')
     assert.deepEqual(sorted(batches.flat()), sorted(names))
     const largest = Math.max(...batches.map(b => b.length))
