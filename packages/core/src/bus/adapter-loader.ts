@@ -9,6 +9,8 @@ const PACKAGES: Readonly<Record<string, string>> = {
   amqp: '@busbar/rabbitmq',
   amqps: '@busbar/rabbitmq',
   nats: '@busbar/nats',
+  // NATS's own scheme for TLS.
+  tls: '@busbar/nats',
   redis: '@busbar/redis',
   rediss: '@busbar/redis',
 }
