@@ -59,8 +59,6 @@ export interface ConsumerConfig {
   readonly max_ack_pending?: number
   readonly replay_policy: 'instant'
   readonly inactive_threshold?: number
-  readonly num_replicas?: number
-  readonly mem_storage?: boolean
   readonly metadata?: Readonly<Record<string, string>>
 }
 
@@ -144,12 +142,7 @@ export function streamConfigs(names: Names, prefix: string, options: ResolvedOpt
     broadcast: (pattern: string, id: string, sources: readonly StreamSource[]) => {
       const name = names.broadcastStream(pattern, id)
       const subjects = [names.patternInbox(name)]
-      return stream(
-        'broadcast',
-        name,
-        { subjects, storage: 'memory', num_replicas: 1, max_age: nanos(600_000), sources },
-        { [TOPIC]: pattern },
-      )
+      return stream('broadcast', name, { subjects, max_age: nanos(600_000), sources }, { [TOPIC]: pattern })
     },
   }
 }

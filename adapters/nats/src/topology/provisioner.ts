@@ -117,11 +117,8 @@ export class Provisioner {
     }
     await this.createConsumer(
       stream,
-      consumerConfig(consumer, this.#ackWait, from, {
-        inactive_threshold: nanos(keep),
-        num_replicas: 1,
-        mem_storage: true,
-      }),
+      // Stored like the stream: one in memory ends with its server, and with it the place of a process that is only cut off.
+      consumerConfig(consumer, this.#ackWait, from, { inactive_threshold: nanos(keep) }),
     )
     return { stream, consumer }
   }
