@@ -2,6 +2,7 @@ import { type Envelope, META } from '../adapter/envelope.ts'
 import { BusError } from '../errors/bus-error.ts'
 import { type DataKind, defaultKind } from './content-type.ts'
 import type { CloudEvent } from './event.ts'
+import { JsonEnvelope } from './json-envelope.ts'
 import { utf8Text } from './utf8.ts'
 
 /** How the data of `envelope` is to be read: as its metadata says, else as its content type implies. */
@@ -35,6 +36,10 @@ export function decodeEvent(envelope: Envelope): CloudEvent {
 export function decodeData(envelope: Envelope): unknown {
   const { body } = envelope
   if (body === null) return undefined
+  if (envelope instanceof JsonEnvelope) {
+    const value = envelope.takeValue()
+    if (value !== undefined) return value
+  }
   const kind = dataKind(envelope)
   if (kind === 'binary') return new Uint8Array(body)
   const text = utf8Text(body)

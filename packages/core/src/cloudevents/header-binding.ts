@@ -6,6 +6,7 @@ import { defaultKind } from './content-type.ts'
 import { dataKind } from './decode.ts'
 import { type HeaderBindingOptions, type HeaderRole, headerNames } from './header-names.ts'
 import { foreignText, foreignValue, headerText } from './header-values.ts'
+import { withTransport } from './json-envelope.ts'
 import { percentDecode, percentDecodeLenient, percentEncode } from './percent-encoding.ts'
 import { decodeStructured, encodeStructured } from './structured.ts'
 import { assertValidEnvelope } from './validate.ts'
@@ -209,9 +210,9 @@ function readStructured(found: Found, body: Uint8Array | null): Envelope {
     throw notAnEvent(`${contentType} is not a format Busbar reads`)
   if (contentMode(contentType) === 'batch') throw notAnEvent('a batch is not one event')
   if (body === null) throw notAnEvent('a structured message without a body')
-  const { attributes, body: data, meta } = decodeStructured(body)
+  const envelope = decodeStructured(body)
   delete found.meta[META.data]
-  return { attributes, body: data, meta: { ...found.meta, ...meta }, headers: found.headers }
+  return withTransport(envelope, { ...found.meta, ...envelope.meta }, found.headers)
 }
 
 function startsObject(body: Uint8Array | null): boolean {

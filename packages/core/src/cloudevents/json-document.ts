@@ -1,6 +1,15 @@
 import { type Buffer, isAscii, isUtf8 } from 'node:buffer'
 import { BusError } from '../errors/bus-error.ts'
-import { expectEnd, JsonScanError, skipSpace } from './json-scanner.ts'
+import {
+  CLOSE_ARRAY,
+  CLOSE_OBJECT,
+  expectEnd,
+  JsonScanError,
+  OPEN_ARRAY,
+  OPEN_OBJECT,
+  skipSpace,
+  trimSpace,
+} from './json-scanner.ts'
 import { asBuffer } from './utf8.ts'
 
 /** A JSON text in UTF-8 that is being read. */
@@ -16,7 +25,10 @@ export interface Parsed<T> {
   readonly end: number
 }
 
-/** Longer documents are not decoded whole: strings cut from the text would keep all of it in memory. */
+/**
+ * Longer documents are not decoded whole: strings cut from the text would keep all of it in memory, and so would a parsed
+ * value many times its size while its event waits for a handler.
+ */
 const SHORT = 4096
 
 /**
@@ -66,6 +78,28 @@ export function jsonString(document: JsonDocument, from: number, end: number): s
     return JSON.parse(rawText(document, from, end)) as string
   } catch {
     throw new JsonScanError(`the string at byte ${from} is not valid`)
+  }
+}
+
+/**
+ * The object or array that starts at `from`, parsed, if it is the last thing in the object that ends a short document:
+ * there a native parser can be told where it ends. That it takes all of the text proves that it is one value, and no
+ * further members. Undefined when it is anything else, or not JSON.
+ */
+export function lastValue(document: JsonDocument, from: number): Parsed<unknown> | undefined {
+  const { bytes } = document
+  if (bytes.length > SHORT) return undefined
+  const first = bytes[from]
+  if (first !== OPEN_OBJECT && first !== OPEN_ARRAY) return undefined
+  const last = trimSpace(bytes, bytes.length) - 1
+  if (bytes[last] !== CLOSE_OBJECT) return undefined
+  const end = trimSpace(bytes, last)
+  // Most that is not the last thing shows here, before an error has to be thrown and caught.
+  if (bytes[end - 1] !== (first === OPEN_OBJECT ? CLOSE_OBJECT : CLOSE_ARRAY)) return undefined
+  try {
+    return { value: JSON.parse(rawText(document, from, end)), end }
+  } catch {
+    return undefined
   }
 }
 

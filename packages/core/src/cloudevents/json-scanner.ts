@@ -17,10 +17,10 @@ const QUOTE = 0x22
 const COMMA = 0x2c
 const COLON = 0x3a
 const BACKSLASH = 0x5c
-const OPEN_ARRAY = 0x5b
-const CLOSE_ARRAY = 0x5d
-const OPEN_OBJECT = 0x7b
-const CLOSE_OBJECT = 0x7d
+export const OPEN_ARRAY = 0x5b
+export const CLOSE_ARRAY = 0x5d
+export const OPEN_OBJECT = 0x7b
+export const CLOSE_OBJECT = 0x7d
 
 /** Numbers and the three words, in full: whatever else stands where a value should is refused at once. */
 const SCALAR = /^(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)$/
@@ -30,6 +30,14 @@ export function skipSpace(bytes: Buffer, from: number): number {
   let at = from
   for (let code = bytes[at]; code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09; )
     code = bytes[++at]
+  return at
+}
+
+/** The position after the last byte before `end` that is not white space. */
+export function trimSpace(bytes: Buffer, end: number): number {
+  let at = end
+  for (let code = bytes[at - 1]; code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09; )
+    code = bytes[--at - 1]
   return at
 }
 
@@ -91,11 +99,11 @@ function containerEnd(bytes: Buffer, from: number): number {
   throw new JsonScanError(`a value that starts at byte ${from} does not end`)
 }
 
-/** Calls `member` with the bounds of each member's key (quotes included) and value; returns the position after all. */
+/** Calls `member` with the bounds of each member's key (quotes included) and the start of its value; it returns the value's end. */
 export function scanObject(
   bytes: Buffer,
   from: number,
-  member: (keyStart: number, keyEnd: number, start: number, end: number) => void,
+  member: (keyStart: number, keyEnd: number, start: number) => number,
 ): number {
   if (bytes[from] !== OPEN_OBJECT) throw unexpected(bytes, from)
   let at = skipSpace(bytes, from + 1)
@@ -106,10 +114,7 @@ export function scanObject(
     const keyEnd = stringEnd(bytes, at)
     at = skipSpace(bytes, keyEnd)
     if (bytes[at] !== COLON) throw unexpected(bytes, at)
-    const start = skipSpace(bytes, at + 1)
-    const end = valueEnd(bytes, start)
-    member(keyStart, keyEnd, start, end)
-    at = skipSpace(bytes, end)
+    at = skipSpace(bytes, member(keyStart, keyEnd, skipSpace(bytes, at + 1)))
     if (bytes[at] === CLOSE_OBJECT) return at + 1
     if (bytes[at] !== COMMA) throw unexpected(bytes, at)
     at = skipSpace(bytes, at + 1)

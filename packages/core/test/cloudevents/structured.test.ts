@@ -172,6 +172,69 @@ describe('reading a structured document', () => {
   })
 })
 
+describe('data that was parsed with its document', () => {
+  it('is given to one asker only: what a handler changes stays out of the next attempt and of the body', () => {
+    const envelope = read(`{${HEAD},"data":{"list":["one"]}}`)
+    const first = decodeData(envelope) as { list: string[] }
+    first.list.push('vandal')
+    expect(decodeData(envelope)).toEqual({ list: ['one'] })
+    expect(decodeEvent(envelope).data).toEqual({ list: ['one'] })
+    expect(text(envelope.body ?? new Uint8Array())).toBe('{"list":["one"]}')
+    expect(text(encodeStructured(envelope))).toBe(`{${HEAD},"data":{"list":["one"]}}`)
+  })
+
+  it('is not the data of a copy that has another body', () => {
+    const envelope = read(`{${HEAD},"data":{"a":1}}`)
+    const copy = { ...envelope, body: Buffer.from('{"a":2}') }
+    expect(decodeData(copy)).toEqual({ a: 2 })
+    expect(text(encodeStructured({ ...envelope, body: Buffer.from('1,"type":"forged"') }))).toContain(
+      'data_base64',
+    )
+    expect(decodeData(envelope)).toEqual({ a: 1 })
+  })
+
+  it.each(['{"n": 12345678901234567890.10}', '[1e400, "\\u0041", "größe"]', '{"__proto__":{"polluted":1}}'])(
+    'is kept byte for byte beside it: %s',
+    data => {
+      for (const end of ['}', ' \n} \r\n']) {
+        const envelope = read(`{${HEAD},"data": ${data}${end}`)
+        expect(decodeData(envelope)).toEqual(JSON.parse(data))
+        expect(text(envelope.body ?? new Uint8Array())).toBe(data)
+        expect(decodeData(envelope)).toEqual(JSON.parse(data))
+      }
+      expect({}).not.toHaveProperty('polluted')
+    },
+  )
+
+  it('is never the text of further members', () => {
+    expect(decodeData(read(`{${HEAD},"data":{"a":1},"data":{"a":2}}`))).toEqual({ a: 2 })
+    expect(decodeData(read(`{${HEAD},"data":{"a":1},"data":[3]}`))).toEqual([3])
+    expect(decodeData(read(`{"data":[1],${HEAD},"data":"x"}`))).toBe('x')
+    expect(() => read(`{${HEAD},"data":{"a":1},"x":{"b":2}}`)).toThrow(failed('x'))
+    expect(() => read(`{${HEAD},"data":{},"data_base64":"AQ==","data":{}}`)).toThrow(failed('data'))
+    expect(() => read(`{${HEAD},"data_base64":"AQ==","data":{}}`)).toThrow(failed('data'))
+  })
+
+  it('keeps data that is no JSON inside for whoever decodes it', () => {
+    const envelope = read(`{${HEAD},"data":{"a":nonsense}}`)
+    expect(text(envelope.body ?? new Uint8Array())).toBe('{"a":nonsense}')
+    expect(() => decodeData(envelope)).toThrow(failed('data'))
+  })
+
+  it('is the same wherever it stands in the document', () => {
+    fc.assert(
+      fc.property(fc.json(), fc.constantFrom('', ' ', '\n\t'), (data, space) => {
+        const last = read(`{${HEAD},"x":"y","data":${space}${data}${space}}`)
+        const first = read(`{"data":${space}${data}${space},${HEAD},"x":"y"}`)
+        expect(last.body).toEqual(first.body)
+        expect(last.meta).toEqual(first.meta)
+        expect(decodeEvent(last)).toEqual(decodeEvent(first))
+        expect(decodeEvent(last)).toEqual(decodeEvent(first))
+      }),
+    )
+  })
+})
+
 describe('batches', () => {
   it('carries none, one and many', () => {
     for (const count of [0, 1, 3]) {
