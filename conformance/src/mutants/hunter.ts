@@ -31,7 +31,7 @@ export function hunter(): Hunter {
     async hunt(order) {
       const runs: Runs = new Map()
       for (let restarts = 0; restarts < MOST_RESTARTS; restarts++) {
-        worker ??= new Worker(MODULE)
+        worker ??= start()
         const end = await turn(worker, { ...order, skip: [...order.skip, ...runs.keys()] }, runs)
         if (end.kind === 'done') return runs
         if (end.during !== undefined) runs.set(end.during, { status: 'fail', reason: end.why })
@@ -47,6 +47,13 @@ export function hunter(): Hunter {
       worker = undefined
     },
   }
+}
+
+function start(): Worker {
+  const worker = new Worker(MODULE)
+  // A worker that dies between two mutants must not end the hunt; the next turn finds it gone.
+  worker.on('error', () => {})
+  return worker
 }
 
 type End =
@@ -90,7 +97,5 @@ function turn(worker: Worker, order: HuntOrder, runs: Runs): Promise<End> {
     worker.off('message', heard)
     worker.off('error', died)
     worker.off('exit', exited)
-    // A worker that dies between two mutants must not end the hunt; the next turn finds it gone.
-    worker.on('error', () => {})
   })
 }
