@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto'
 import type { CloudEventInput } from '../cloudevents/event.ts'
 import { currentHandling } from '../consuming/handling-context.ts'
 import type { Clock } from '../time/clock.ts'
 import { IsoTime } from '../time/iso-time.ts'
 import { type Random, systemRandom } from '../time/random.ts'
+import { randomUuid } from '../time/random-uuid.ts'
 import type { EventAttributes } from './publish.ts'
 
 /** What a contract says of the events built from it. */
@@ -59,7 +59,7 @@ export class EventBuilder {
 
   /** From the injected source when there is one, so that simulations repeat. */
   newId(): string {
-    if (this.#random === systemRandom) return randomUUID()
+    if (this.#random === systemRandom) return randomUuid()
     const hex = () =>
       Math.floor(this.#random.next() * 0x1_0000_0000)
         .toString(16)
