@@ -102,23 +102,29 @@ export class Runner {
 
   #startNext(): void {
     const { processor, holding, settle, probing } = this.#o
-    const batch: Held[] = []
-    while (batch.length < processor.batchSize) {
+    let batch: Held[] | undefined
+    while (batch === undefined || batch.length < processor.batchSize) {
       const held = holding.peek()
       if (held === undefined) break
       const plan = processor.inspect(held)
       if (plan === 'suspect') {
-        if (batch.length > 0) break
+        if (batch !== undefined) break
         holding.shift()
         this.#awaitTurn(held)
         return
       }
       holding.shift()
-      if (plan !== 'run') settle(held, plan, false)
-      else if (batch.push(held) > 0 && probing()) break
+      if (plan !== 'run') {
+        settle(held, plan, false)
+        continue
+      }
+      // Made with its first element: an empty array that is pushed to gets room for seventeen.
+      if (batch === undefined) batch = [held]
+      else batch.push(held)
+      if (probing()) break
     }
     this.#batchDue = false
-    if (batch.length > 0) this.#run(batch, false)
+    if (batch !== undefined) this.#run(batch, false)
   }
 
   /** @param alone whether a suspect runs, with the gate to itself. */
