@@ -2,6 +2,7 @@ import type { ReplyAddress } from '../adapter/broker.ts'
 import { type Envelope, META } from '../adapter/envelope.ts'
 import { decodeData } from '../cloudevents/decode.ts'
 import { encodeEvent } from '../cloudevents/encode.ts'
+import { withTransport } from '../cloudevents/json-envelope.ts'
 import { isThenable } from '../consuming/event-processor.ts'
 import { runHandling } from '../consuming/handling-context.ts'
 import { headerText } from '../consuming/header-text.ts'
@@ -9,7 +10,7 @@ import type { Held } from '../consuming/held.ts'
 import type { Processor } from '../consuming/processor.ts'
 import { EXPIRED, HANDLED, UNHANDLED, type Verdict } from '../consuming/verdict.ts'
 import { type AnyRequestContract, type Schema, type Validation, validate } from '../contracts/index.ts'
-import { BusError, issuesError } from '../errors/bus-error.ts'
+import { BusError, isBusError, issuesError } from '../errors/bus-error.ts'
 import type { EventBuilder, EventTemplate } from '../publishing/event-builder.ts'
 import { expiryOf } from '../publishing/expiry.ts'
 import { OutgoingMessage } from '../publishing/outgoing-message.ts'
@@ -38,6 +39,15 @@ interface Reply {
   readonly status: 'ok' | 'failure' | 'error'
   readonly data: unknown
   readonly meta: Readonly<Record<string, string>>
+}
+
+/** What of a request its reply needs. */
+interface Asked {
+  readonly attributes: Readonly<Record<string, string>>
+  readonly replyTo: ReplyAddress
+  readonly requestId: string
+  /** Milliseconds since the epoch; undefined: it does not say. */
+  readonly expiresAt: number | undefined
 }
 
 /** Answers requests: each is acked as it starts, handled at most once, and answered if somebody still waits. */
@@ -118,7 +128,8 @@ export class ResponderProcessor implements Processor {
     if (expiresAt !== undefined && expiresAt <= clock.now()) return EXPIRED
     // Every group of the topic gets the request: one that answers other types leaves it to those that answer this one.
     if (envelope.attributes.type !== this.#o.contract.type) return UNHANDLED
-    const send = (reply: Reply) => this.#send(reply, envelope.attributes, replyTo, requestId, expiresAt)
+    const request: Asked = { attributes: envelope.attributes, replyTo, requestId, expiresAt }
+    const send = (reply: Reply) => this.#send(reply, request)
     const reply = this.#handle(held, envelope, expiresAt)
     return reply instanceof Promise ? reply.then(send) : send(reply)
   }
@@ -214,43 +225,57 @@ export class ResponderProcessor implements Processor {
     return result instanceof Promise ? result.then(reply) : reply(result)
   }
 
-  #send(
-    reply: Reply,
-    request: Readonly<Record<string, string>>,
-    address: string,
-    requestId: string,
-    expiresAt: number | undefined,
-  ): Verdict | Promise<Verdict> {
-    const { builder, queue, clock, contract, onError } = this.#o
+  #send(reply: Reply, request: Asked): Verdict | Promise<Verdict> {
+    const { queue, clock } = this.#o
+    const { replyTo, requestId, expiresAt } = request
     const left = expiresAt === undefined ? DEFAULT_TIMEOUT : expiresAt - clock.now()
     if (left <= 0) return EXPIRED
-    const event = builder.build(this.#template, reply.data, undefined, {
-      correlationid: request.correlationid ?? request.id,
-      causationid: request.id,
-      traceparent: request.traceparent,
-      tracestate: request.tracestate,
-    })
-    const { attributes, body, headers, meta } = encodeEvent(event)
+    let envelope: Envelope
+    try {
+      envelope = this.#envelope(reply, request)
+    } catch (error) {
+      return this.#unsendable(reply, error, request)
+    }
     const message = new OutgoingMessage(
-      { kind: 'reply', address },
-      { attributes, body, headers, meta: { ...meta, ...reply.meta, [META.replyStatus]: reply.status } },
+      { kind: 'reply', address: replyTo },
+      envelope,
       { expiresAt, requestId },
       'publish',
     )
     const how = { timeout: left, ordered: false, once: true, signal: undefined }
-    return queue.enqueue(message, attributes.id ?? requestId, how).then(
+    return queue.enqueue(message, envelope.attributes.id ?? requestId, how).then(
       () => HANDLED,
-      cause => {
-        onError(
-          new BusError('PUBLISH_FAILED', `the reply to "${contract.type}" could not be sent`, {
-            cause,
-            retryable: true,
-          }),
-          'respond',
-        )
-        return HANDLED
-      },
+      error => this.#unsendable(reply, error, request),
     )
+  }
+
+  #envelope(reply: Reply, request: Asked): Envelope {
+    const event = this.#o.builder.build(this.#template, reply.data, undefined, {
+      correlationid: request.attributes.correlationid ?? request.attributes.id,
+      causationid: request.attributes.id,
+      traceparent: request.attributes.traceparent,
+      tracestate: request.attributes.tracestate,
+    })
+    const encoded = encodeEvent(event)
+    return withTransport(
+      encoded,
+      { ...encoded.meta, ...reply.meta, [META.replyStatus]: reply.status },
+      encoded.headers,
+    )
+  }
+
+  /** Whoever waits is told that no answer comes, if the answer itself was to blame. */
+  #unsendable(reply: Reply, cause: unknown, request: Asked): Verdict | Promise<Verdict> {
+    const { contract, onError } = this.#o
+    const invalid = isBusError(cause, 'INVALID_EVENT') || isBusError(cause, 'PAYLOAD_TOO_LARGE')
+    onError(
+      new BusError('PUBLISH_FAILED', `the reply to "${contract.type}" could not be sent`, {
+        cause,
+        retryable: !invalid,
+      }),
+      'respond',
+    )
+    return invalid && reply.status !== 'error' ? this.#send(failed(cause), request) : HANDLED
   }
 }
 

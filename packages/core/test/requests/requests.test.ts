@@ -97,6 +97,23 @@ test('a responder whose answer breaks the schema fails the request, and reports 
   expect(errors.map(e => e.code)).toEqual(['SCHEMA_VIOLATION'])
 })
 
+test.each([
+  ['that JSON cannot carry', 5n, 'bigint'],
+  ['that JSON would change', new Map(), 'data'],
+  ['larger than the broker takes', 'x'.repeat(3_000), 'bytes'],
+])('an answer %s fails the request at once, and is reported', async (_, answer, said) => {
+  const anything = {
+    '~standard': { version: 1, vendor: 'test', validate: (value: unknown) => ({ value }) },
+  } as const
+  const Ask = request('com.example.anything', { topic: 'pricing', input: anything, output: anything })
+  const { bus, errors, clock } = await memoryWorld({}, { messageBytes: 2_000 })
+  await bus.respond(Ask, { group: 'pricing' }, () => answer)
+  const asked = watch(bus.request(Ask, 1))
+  await clock.settle()
+  expect(asked.error).toMatchObject({ code: 'REMOTE_FAILURE', message: expect.stringMatching(said) })
+  expect(errors).toMatchObject([{ code: 'PUBLISH_FAILED', retryable: false }])
+})
+
 test("a reply that breaks the caller's schema, or names a failure it does not declare: INVALID_REPLY", async () => {
   const { bus, broker, clock } = await scriptedWorld()
   const reply = async (data: unknown, meta: Record<string, string>) => {
