@@ -48,12 +48,7 @@ export class EventBuilder {
     if (key !== undefined && key !== '') event.partitionkey = key
     const handling = currentHandling()
     if (handling !== undefined) inherit(event, handling.attributes)
-    if (attributes !== undefined) {
-      for (const name of Object.keys(attributes)) {
-        // An attribute left undefined keeps its default, so that callers can pass options through.
-        if (attributes[name] !== undefined) event[name] = attributes[name]
-      }
-    }
+    if (attributes !== undefined) adorn(event, attributes)
     return event
   }
 
@@ -69,8 +64,15 @@ export class EventBuilder {
   }
 }
 
-/** Correlation, causation and trace of what is published while an event is handled. */
-function inherit(event: CloudEventInput, cause: Readonly<Record<string, string>>): void {
+/** Gives `event` what its publisher says of it; an attribute left undefined keeps its default, so that options can be passed through. */
+export function adorn(event: CloudEventInput, attributes: EventAttributes): void {
+  for (const name of Object.keys(attributes)) {
+    if (attributes[name] !== undefined) event[name] = attributes[name]
+  }
+}
+
+/** Gives `event` correlation, causation and trace of the one it is published for. */
+export function inherit(event: CloudEventInput, cause: Readonly<Record<string, string>>): void {
   event.correlationid = cause.correlationid ?? cause.id
   event.causationid = cause.id
   if (cause.traceparent !== undefined) event.traceparent = cause.traceparent

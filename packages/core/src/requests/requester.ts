@@ -12,7 +12,7 @@ import {
 } from '../contracts/index.ts'
 import { BusError, isBusError, issuesError } from '../errors/bus-error.ts'
 import type { Instrumentation } from '../instrumentation/instrumentation.ts'
-import type { EventBuilder } from '../publishing/event-builder.ts'
+import { adorn, type EventBuilder } from '../publishing/event-builder.ts'
 import { OutgoingMessage } from '../publishing/outgoing-message.ts'
 import type { PublishQueue } from '../publishing/publish-queue.ts'
 import type { Clock } from '../time/clock.ts'
@@ -118,8 +118,9 @@ export class Requester {
     const expiresAt = clock.now() + timeout
     const id = builder.newId()
     const template = { type, source: undefined, dataschema: undefined, datacontenttype: undefined }
-    const expirytime = this.#expirytime.text(expiresAt)
-    const event = builder.build(template, input, undefined, { expirytime, ...options.attributes })
+    const event = builder.build(template, input, undefined, undefined)
+    event.expirytime = this.#expirytime.text(expiresAt)
+    if (options.attributes !== undefined) adorn(event, options.attributes)
     const ended =
       instrumentation?.request === undefined
         ? undefined

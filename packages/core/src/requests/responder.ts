@@ -11,7 +11,7 @@ import type { Processor } from '../consuming/processor.ts'
 import { EXPIRED, HANDLED, UNHANDLED, type Verdict } from '../consuming/verdict.ts'
 import { type AnyRequestContract, type Schema, type Validation, validate } from '../contracts/index.ts'
 import { BusError, isBusError, issuesError } from '../errors/bus-error.ts'
-import type { EventBuilder, EventTemplate } from '../publishing/event-builder.ts'
+import { type EventBuilder, type EventTemplate, inherit } from '../publishing/event-builder.ts'
 import { expiryOf } from '../publishing/expiry.ts'
 import { OutgoingMessage } from '../publishing/outgoing-message.ts'
 import type { PublishQueue } from '../publishing/publish-queue.ts'
@@ -250,12 +250,8 @@ export class ResponderProcessor implements Processor {
   }
 
   #envelope(reply: Reply, request: Asked): Envelope {
-    const event = this.#o.builder.build(this.#template, reply.data, undefined, {
-      correlationid: request.attributes.correlationid ?? request.attributes.id,
-      causationid: request.attributes.id,
-      traceparent: request.attributes.traceparent,
-      tracestate: request.attributes.tracestate,
-    })
+    const event = this.#o.builder.build(this.#template, reply.data, undefined, undefined)
+    inherit(event, request.attributes)
     const encoded = encodeEvent(event)
     return withTransport(
       encoded,
