@@ -61,5 +61,20 @@ export function requireAll(adapter: string, capabilities: Capabilities, demands:
     throw issuesError('CAPABILITY_UNSUPPORTED', `the ${adapter} adapter cannot do what is asked`, issues)
 }
 
+/**
+ * Nothing of a request is stored, so that its topic's retention means nothing to it; but a declaration that the adapter
+ * cannot keep is refused wherever it is used.
+ * @throws BusError CAPABILITY_UNSUPPORTED naming `call`, or what of the topic cannot be kept.
+ */
+export function requireRequests(
+  adapter: string,
+  capabilities: Capabilities,
+  topic: Topic,
+  call: 'request' | 'respond',
+): void {
+  requireCapability(adapter, capabilities, 'request.reply', call)
+  if (topic.retention !== undefined) requireAll(adapter, capabilities, topicDemands(topic, 'topic'))
+}
+
 export const isCapabilityId = (value: unknown): value is CapabilityId =>
   (CAPABILITY_IDS as readonly unknown[]).includes(value)

@@ -31,7 +31,7 @@ import { ResponderProcessor } from '../requests/responder.ts'
 import type { Clock } from '../time/clock.ts'
 import { deadlineIn } from '../time/deadline.ts'
 import type { Bus } from './bus.ts'
-import { requireCapability } from './capabilities.ts'
+import { requireCapability, requireRequests } from './capabilities.ts'
 import type { BusStats, Health } from './health.ts'
 import { drainSpec, respondSpec } from './option-specs.ts'
 import { DEFAULT_DEADLINE } from './subscription-handle.ts'
@@ -136,7 +136,7 @@ export class ConnectedBus implements Bus {
       this.#assertNotClosed()
       assertRequestContract(contract)
       checkOptions('request options', options, requestOptionsSpec)
-      requireCapability(this.adapter, this.capabilities, 'request.reply', 'request')
+      requireRequests(this.adapter, this.capabilities, contract.topic, 'request')
       return this.#p.requester.request(contract, input, options)
     } catch (error) {
       return Promise.reject(error)
@@ -159,7 +159,7 @@ export class ConnectedBus implements Bus {
         remedy: 'pass the function that answers',
       })
     }
-    requireCapability(this.adapter, this.capabilities, 'request.reply', 'respond')
+    requireRequests(this.adapter, this.capabilities, contract.topic, 'respond')
     const { broker, queue, builder, clock, onError, subscriptions } = this.#p
     const processor = new ResponderProcessor({
       contract,

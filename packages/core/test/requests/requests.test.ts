@@ -1,4 +1,4 @@
-import { request } from '@busbar/core'
+import { request, topic } from '@busbar/core'
 import { META } from '@busbar/core/adapter'
 import { encodeEvent } from '@busbar/core/cloudevents'
 import { MemoryBroker } from '@busbar/memory'
@@ -244,4 +244,17 @@ test('an adapter without replies refuses request and respond', async () => {
   await expect(bus.respond(Quote, { group: 'g' }, () => ({ cents: 1 }))).rejects.toMatchObject({
     code: 'CAPABILITY_UNSUPPORTED',
   })
+})
+
+test('a retention that the adapter cannot keep is refused by requests too', async () => {
+  const { bus, broker } = await scriptedWorld({ without: ['topic.retention'] })
+  const Kept = request('com.example.kept', {
+    topic: topic('pricing', { retention: { age: 1_000 } }),
+    input: z.null(),
+    output: z.null(),
+  })
+  const refused = { code: 'CAPABILITY_UNSUPPORTED', field: 'topic.retention' }
+  await expect(bus.request(Kept, null)).rejects.toMatchObject(refused)
+  await expect(bus.respond(Kept, { group: 'g' }, () => null)).rejects.toMatchObject(refused)
+  expect(broker.calls).toEqual(['connect'])
 })
