@@ -1,6 +1,6 @@
 import type { Instrumentation } from '../instrumentation/instrumentation.ts'
 import type { HandleMiddleware } from '../instrumentation/middleware.ts'
-import { runHandling } from './handling-context.ts'
+import { HandlingScope } from './handling-context.ts'
 import type { Held } from './held.ts'
 import type { Preparation } from './preparation.ts'
 import { PreparedDelivery } from './prepared-delivery.ts'
@@ -23,6 +23,7 @@ export class EventProcessor implements Processor {
   readonly batchSize = 1
   readonly batchWait = 0
   readonly #preparation: Preparation
+  readonly #scope = new HandlingScope()
   readonly #call: (delivery: PreparedDelivery) => unknown
 
   constructor(options: EventProcessorOptions) {
@@ -57,7 +58,7 @@ export class EventProcessor implements Processor {
     }
     let result: unknown
     try {
-      result = runHandling(prepared, this.#call, prepared)
+      result = this.#scope.run(prepared, this.#call, prepared)
     } catch (error) {
       settle(held, this.#preparation.failed(held, error))
       return

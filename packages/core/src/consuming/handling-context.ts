@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 
 /** The event whose handler is running, as far as what it publishes inherits from it. */
 export interface HandlingContext {
@@ -7,8 +7,25 @@ export interface HandlingContext {
 
 const storage = new AsyncLocalStorage<HandlingContext>()
 
-/** Runs a handler so that what it publishes, however deep in its calls, knows the event it came from. */
-export const runHandling = <A, T>(context: HandlingContext, run: (argument: A) => T, argument: A): T =>
-  storage.run(context, run, argument)
+/**
+ * Runs the handlers of one subscription, so that what they publish, however deep in their calls, knows the event it came
+ * from. Of other asynchronous context they see what was there when the subscription was made, not what happens to surround
+ * the socket or timer that brought an event.
+ *
+ * The resource restores what was before as it was; `AsyncLocalStorage.run` makes a copy of its own for that, and with the
+ * one it enters these were a third of what dispatching an event allocates.
+ */
+export class HandlingScope {
+  readonly #outside = new AsyncResource('busbar.handling')
+
+  run<A, T>(context: HandlingContext, handler: (argument: A) => T, argument: A): T {
+    return this.#outside.runInAsyncScope(enter<A, T>, undefined, context, handler, argument)
+  }
+}
+
+function enter<A, T>(context: HandlingContext, handler: (argument: A) => T, argument: A): T {
+  storage.enterWith(context)
+  return handler(argument)
+}
 
 export const currentHandling = (): HandlingContext | undefined => storage.getStore()

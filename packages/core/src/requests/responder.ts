@@ -4,7 +4,7 @@ import { decodeData } from '../cloudevents/decode.ts'
 import { encodeEvent } from '../cloudevents/encode.ts'
 import { withTransport } from '../cloudevents/json-envelope.ts'
 import { isThenable } from '../consuming/event-processor.ts'
-import { runHandling } from '../consuming/handling-context.ts'
+import { HandlingScope } from '../consuming/handling-context.ts'
 import { headerText } from '../consuming/header-text.ts'
 import type { Held } from '../consuming/held.ts'
 import type { Processor } from '../consuming/processor.ts'
@@ -57,6 +57,7 @@ export class ResponderProcessor implements Processor {
   readonly settlesFirst = true
   readonly #o: ResponderOptions
   readonly #template: EventTemplate
+  readonly #scope = new HandlingScope()
 
   constructor(options: ResponderOptions) {
     this.#o = options
@@ -170,7 +171,7 @@ export class ResponderProcessor implements Processor {
     })
     let output: unknown
     try {
-      output = runHandling(envelope, handler, request)
+      output = this.#scope.run(envelope, handler, request)
     } catch (error) {
       request.end()
       throw error
