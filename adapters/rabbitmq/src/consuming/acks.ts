@@ -22,6 +22,11 @@ export class Acks {
     return this.#ended
   }
 
+  /** Whether the broker waits for none. */
+  get idle(): boolean {
+    return this.#open.size === 0
+  }
+
   opened(tag: number): void {
     this.#open.add(tag)
   }
@@ -40,12 +45,6 @@ export class Acks {
     if (this.#scheduled) return
     this.#scheduled = true
     setImmediate(() => this.send())
-  }
-
-  /** Gives one back in its place; its count of deliveries rises. */
-  requeue(tag: number): void {
-    if (this.#ended || !this.#open.delete(tag)) return
-    this.channel.nack(at(tag), false, true)
   }
 
   send(): void {

@@ -1,34 +1,39 @@
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib'
-import { pause, within } from '../connection/within.ts'
+import { within } from '../connection/within.ts'
 import { linkLost, operationError } from '../errors.ts'
-import { Acks } from './acks.ts'
-import { Consumer } from './consumer.ts'
 import type { RabbitDelivery } from './delivery.ts'
-import { HeldStates } from './ordered/held-states.ts'
-import { Partition } from './ordered/partition.ts'
-import { RecordQueue } from './ordered/record-queue.ts'
+import type { Partition } from './ordered/partition.ts'
+import { type OpenedChannel, openChannel, type Queue, Share } from './share.ts'
 import type { Source } from './source.ts'
 import type { SubscriptionOptions } from './subscription.ts'
-import { uniqueId } from './unique-id.ts'
 
 export interface AttachmentEvents {
-  onMessage(message: ConsumeMessage, queue: string, attachment: Attachment): void
+  onMessage(message: ConsumeMessage, queue: string, share: Share): void
   deliver(delivery: RabbitDelivery): void
-  /** Its channel ended: by itself, or because it was given up. */
+  /** Takes these queues' deliveries back from core, and lets none pass until `reopened`. */
+  revoke(queues: readonly string[], signal: AbortSignal): Promise<void>
+  reopened(queues: readonly string[]): void
+  /** One of its channels ended: by itself, or because it was given up. */
   onEnded(attachment: Attachment, cause: unknown): void
 }
 
-const LOOK_AGAIN = 200
+/** A connection has some 2,000 channels, for all its subscriptions. Partitions beyond that share them, and are handed over together. */
+const MOST_CHANNELS = 32
 
-/** What a subscription has on one channel: a consumer for each queue. It ends with the channel, and is then made anew. */
+/** What a subscription has on one connection: consumers of its queues. It ends with any of its channels, and is then made anew. */
 export class Attachment {
-  readonly channel: Channel
-  readonly acks: Acks
-  /** By queue; of ordered groups alone. */
-  readonly #partitions = new Map<string, Partition>()
   readonly #source: Source
-  #consumers: readonly Consumer[] = []
+  readonly #model: ChannelModel
+  readonly #options: SubscriptionOptions
+  readonly #events: AttachmentEvents
+  /** Of an ordered group, it has no consumer of a partition. */
+  readonly #channel: Channel
+  #shares: Share[] = []
+  readonly #shareOf = new Map<string, Share>()
+  readonly #leaving = new Set<Share>()
   readonly #ended = new AbortController()
+  #prefetched = 0
+  #announced = false
 
   /** @throws BusError */
   static async open(
@@ -39,51 +44,68 @@ export class Attachment {
   ): Promise<Attachment> {
     const { context, timeout, spec } = options
     const what = `the queue of ${spec.group === undefined ? 'a broadcast' : `group "${spec.group}"`} of "${spec.topic}"`
-    const channel = await within(context.clock, timeout, model.createChannel(), 'a channel')
-    let failure: unknown
-    channel.on('error', error => {
-      failure = error
-    })
-    const attachment = new Attachment(channel, source)
+    const main = await openChannel(model, options)
+    const attachment = new Attachment(main.channel, model, source, options, events)
     try {
-      const queues = await within(context.clock, timeout, source.open(channel, model), what)
-      attachment.#consume(queues, model, options, events)
+      const queues = await within(context.clock, timeout, source.open(main.channel), what)
+      await within(context.clock, timeout, attachment.#consume(main, queues), what)
     } catch (error) {
       attachment.give()
-      throw operationError(failure ?? error, what)
+      throw operationError(main.failure() ?? error, what)
     }
-    channel.on('close', () => {
-      attachment.end()
-      events.onEnded(attachment, failure ?? linkLost())
-    })
+    main.channel.on('close', () => attachment.#lost(main.failure() ?? linkLost()))
     return attachment
   }
 
-  private constructor(channel: Channel, source: Source) {
-    this.channel = channel
-    this.acks = new Acks(channel)
+  private constructor(
+    channel: Channel,
+    model: ChannelModel,
+    source: Source,
+    options: SubscriptionOptions,
+    events: AttachmentEvents,
+  ) {
+    this.#channel = channel
+    this.#model = model
     this.#source = source
+    this.#options = options
+    this.#events = events
   }
 
-  partitionOf({ lane }: RabbitDelivery): Partition | undefined {
-    return this.#partitions.get(lane)
+  partitionOf(delivery: RabbitDelivery): Partition | undefined {
+    return this.#shareOf.get(delivery.lane)?.partitionOf(delivery)
   }
 
   async prefetch(count: number): Promise<void> {
-    await Promise.all(this.#consumers.map(consumer => consumer.prefetch(count)))
+    this.#prefetched = count
+    await Promise.all(this.#shares.map(share => share.prefetch(count)))
+    const announcement = count > 0 && !this.#announced ? this.#source.members?.announcement() : undefined
+    if (announcement === undefined || this.#ended.signal.aborted) return
+    // Only now: the broker gives the others nothing more of what this member wants.
+    this.#announced = true
+    void this.#options.post([announcement])
+  }
+
+  /** Sends what acks are due. */
+  sendAcks(): void {
+    for (const { acks } of this.#shares) acks.send()
+  }
+
+  /** Resolves when the broker has taken what was sent. */
+  async roundTrip(): Promise<void> {
+    await Promise.all(this.#shares.map(share => share.roundTrip()))
   }
 
   /** Every claim on its deliveries is gone. */
   end(): void {
-    this.acks.end()
     this.#ended.abort()
-    for (const partition of this.#partitions.values()) partition.end()
+    for (const share of this.#shares) share.end()
   }
 
-  /** Ends a channel that is of no more use. */
+  /** Ends channels that are of no more use. */
   give(): void {
+    for (const share of this.#shares) share.give()
     try {
-      this.channel.close().catch(() => {})
+      this.#channel.close().catch(() => {})
     } catch {
       // It is ending already.
     }
@@ -91,63 +113,86 @@ export class Attachment {
 
   /** After the last settlement. */
   async close(): Promise<void> {
-    for (const partition of this.#partitions.values()) await partition.close()
-    await this.#source.leave?.(this.channel)
-    await this.channel.close()
+    this.#ended.abort()
+    await Promise.all(this.#shares.map(share => share.drain()))
+    await this.#source.leave?.(this.#channel)
+    await Promise.all(this.#shares.map(share => share.close()))
+    if (this.#source.members !== undefined) await this.#channel.close()
   }
 
-  #consume(
-    queues: readonly string[],
-    model: ChannelModel,
-    options: SubscriptionOptions,
-    events: AttachmentEvents,
-  ): void {
-    const { channel } = this
-    this.#consumers = queues.map((queue, n) => {
-      const held = this.#source.heldStates?.(n)
-      if (held !== undefined) this.#partitions.set(queue, this.#partition(held, model, options, events))
-      const consume = this.#source.consume(n)
-      return new Consumer({
-        channel,
-        queue,
-        ...(consume === undefined ? {} : { arguments: consume }),
-        onMessage: message => events.onMessage(message, queue, this),
-        onCancel: () => this.give(),
-        onError: () => this.give(),
-      })
+  #lost(cause: unknown): void {
+    if (this.#ended.signal.aborted) return
+    this.end()
+    this.give()
+    this.#events.onEnded(this, cause)
+  }
+
+  async #consume(main: OpenedChannel, queues: readonly string[]): Promise<void> {
+    const all = queues.map((name, partition) => ({ name, partition }))
+    const { members } = this.#source
+    if (members === undefined) {
+      this.#add(this.#share(main, all))
+      return
+    }
+    await members.join(main.channel, this.#model, wanted => this.#onRival(wanted))
+    const channels = Math.min(all.length, MOST_CHANNELS)
+    for (let n = 0; n < channels; n++) {
+      const some = all.filter(({ partition }) => partition % channels === n)
+      this.#add(this.#share(await openChannel(this.#model, this.#options), some))
+    }
+  }
+
+  /** Another member has come, which the broker gives these partitions to as soon as this one holds nothing of them. */
+  #onRival(wanted: (partition: number) => boolean): void {
+    // Older brokers know no priorities among consumers of which one is active.
+    if (Number(this.#options.link.serverVersion.split('.')[0]) < 4) return
+    for (const share of this.#shares) {
+      if (share.queues.some(({ partition }) => wanted(partition))) void this.#handOver(share)
+    }
+  }
+
+  /**
+   * Gives back all that is held of some partitions, in order. A nack would not do: a quorum queue without a delivery limit puts what
+   * is nacked at its end, and does not look for its next consumer then. What a closed channel held goes to the front, and the
+   * next consumer starts with it. This member then waits behind it.
+   */
+  async #handOver(share: Share): Promise<void> {
+    if (this.#leaving.has(share)) return
+    this.#leaving.add(share)
+    const { clock } = this.#options.context
+    const names = share.queues.map(({ name }) => name)
+    try {
+      await within(clock, this.#options.timeout, share.roundTrip(), 'a channel')
+      if (share.acks.idle) return
+      await this.#events.revoke(names, this.#ended.signal)
+      if (this.#ended.signal.aborted) return
+      await share.drain()
+      if (this.#ended.signal.aborted) return
+      await within(clock, this.#options.timeout, share.close(), 'a channel')
+      const opened = await openChannel(this.#model, this.#options)
+      const next = this.#share(opened, share.queues)
+      if (this.#ended.signal.aborted) return next.give()
+      this.#shares = this.#shares.filter(other => other !== share)
+      this.#add(next)
+      this.#events.reopened(names)
+      await next.prefetch(this.#prefetched)
+    } catch (error) {
+      this.#lost(error)
+    } finally {
+      this.#leaving.delete(share)
+    }
+  }
+
+  #share(opened: OpenedChannel, queues: readonly Queue[]): Share {
+    return new Share(opened, queues, this.#source, this.#model, this.#options, {
+      onMessage: this.#events.onMessage,
+      deliver: this.#events.deliver,
+      onEnded: cause => this.#lost(cause),
     })
   }
 
-  #partition(
-    held: string,
-    model: ChannelModel,
-    { context, timeout, post, topology }: SubscriptionOptions,
-    { deliver }: AttachmentEvents,
-  ): Partition {
-    const { clock } = context
-    const queue = new RecordQueue({
-      name: held,
-      clock,
-      timeout,
-      openChannel: () => model.createChannel(),
-      post,
-    })
-    const states = new HeldStates({
-      queue,
-      clock,
-      newId: () => uniqueId(context),
-      onError: error => context.logger.debug('stale records of an ordered group stay for now', { error }),
-    })
-    return new Partition({
-      states,
-      ended: () => this.acks.ended,
-      deliver,
-      onFailure: async error => {
-        if (this.acks.ended) return
-        context.onError(error, 'consume')
-        await topology.restore().catch(() => {})
-        await pause(clock, LOOK_AGAIN, this.#ended.signal)
-      },
-    })
+  #add(share: Share): void {
+    this.#shares.push(share)
+    for (const { name } of share.queues) this.#shareOf.set(name, share)
   }
 }

@@ -8,6 +8,7 @@ export class Backlog {
   readonly #deliver: (batch: readonly RabbitDelivery[]) => void
   readonly #held = new Set<RabbitDelivery>()
   #waiting: RabbitDelivery[] = []
+  readonly #shut = new Set<string>()
   #window = 0
   #scheduled = false
 
@@ -21,13 +22,15 @@ export class Backlog {
   }
 
   add(delivery: RabbitDelivery): void {
+    if (this.#shut.has(delivery.lane)) return
     this.#waiting.push(delivery)
     this.#schedule()
   }
 
   /** One that never left our hands takes its place among those that wait. */
   back(delivery: RabbitDelivery): void {
-    const { sequence } = delivery
+    const { sequence, lane } = delivery
+    if (this.#shut.has(lane)) return
     const at = sequence === undefined ? 0 : this.#waiting.findIndex(other => (other.sequence ?? 0) > sequence)
     if (at === -1) this.#waiting.push(delivery)
     else this.#waiting.splice(at, 0, delivery)
@@ -43,7 +46,18 @@ export class Backlog {
     return this.#waiting.length > count ? this.#waiting.splice(count) : []
   }
 
+  /** These go back to the broker: what waits of them, and what of them comes until they are reopened, is not handed over. */
+  shut(lanes: readonly string[]): void {
+    for (const lane of lanes) this.#shut.add(lane)
+    this.#waiting = this.#waiting.filter(({ lane }) => !this.#shut.has(lane))
+  }
+
+  reopen(lanes: readonly string[]): void {
+    for (const lane of lanes) this.#shut.delete(lane)
+  }
+
   clear(): void {
+    this.#shut.clear()
     this.#held.clear()
     this.#waiting = []
   }

@@ -1,8 +1,8 @@
 import { isPattern, type SubscriptionSpec } from '@busbar/core/adapter'
-import type { Channel, ChannelModel } from 'amqplib'
+import type { Channel } from 'amqplib'
 import type { Names } from '../topology/names.ts'
 import type { TopologyKeeper } from '../topology/topology.ts'
-import { leaveSeat, priorityOf, takeSeat } from './ordered/seats.ts'
+import { Members } from './ordered/members.ts'
 
 /** Milliseconds after which the broker removes the queue of responders that all went without a goodbye. */
 const RESPONDERS_EXPIRE = 60_000
@@ -17,10 +17,12 @@ export interface Source {
   readonly stays: boolean
   readonly pattern: boolean
   /** Makes or finds the queues. @returns their names. */
-  open(channel: Channel, model: ChannelModel): Promise<readonly string[]>
+  open(channel: Channel): Promise<readonly string[]>
   /** Where the states of unsettled messages of a partition are kept beside it. */
   readonly heldStates?: (partition: number) => string
-  /** Gives up what `open` took for this member. */
+  /** Of ordered groups: this member among the others. */
+  readonly members?: Members
+  /** Gives up what is this member's alone. */
   leave?(channel: Channel): Promise<unknown>
   /** Arguments of the consumer of one queue. */
   readonly consume: (partition: number) => Record<string, unknown> | undefined
@@ -74,19 +76,20 @@ export function sourceOf(spec: SubscriptionSpec, names: Names, topology: Topolog
       open: channel => checked(channel, queues).then(() => queues),
     }
   }
-  let seat: number | undefined
-  const nameOf = (n: number) => names.seat(topic, group, n)
+  const members = new Members({
+    seats: queues.length,
+    seatName: n => names.seat(topic, group, n),
+    address: names.members(topic, group),
+    inbox: names.member(topic, group, id),
+  })
   return {
     stays: true,
     pattern,
-    consume: partition => ({ 'x-priority': priorityOf(partition, seat) }),
+    members,
+    consume: partition => ({ 'x-priority': members.priority(partition) }),
     heldStates: partition => names.held(topic, group, partition),
-    async open(channel, model) {
-      await checked(channel, queues)
-      seat = await takeSeat(model, queues.length, nameOf)
-      return queues
-    },
-    leave: async channel => (seat === undefined ? undefined : leaveSeat(channel, nameOf(seat))),
+    open: channel => checked(channel, queues).then(() => queues),
+    leave: channel => members.leave(channel),
   }
 }
 

@@ -22,6 +22,7 @@ import { Backlog } from './backlog.ts'
 import type { Copies } from './copies.ts'
 import { type RabbitDelivery, received } from './delivery.ts'
 import { Settler } from './settler.ts'
+import type { Share } from './share.ts'
 import { type Source, sourceOf } from './source.ts'
 import { Suspects } from './suspects.ts'
 import { uniqueId } from './unique-id.ts'
@@ -97,8 +98,13 @@ export class RabbitSubscription implements Subscription {
   /** @throws BusError */
   async attach(model: ChannelModel): Promise<void> {
     const attachment = await Attachment.open(model, this.#source, this.#o, {
-      onMessage: (message, queue, from) => this.#onMessage(message, queue, from),
+      onMessage: (message, queue, share) => this.#onMessage(message, queue, share),
       deliver: delivery => this.#backlog.add(delivery),
+      revoke: async (lanes, signal) => {
+        this.#backlog.shut(lanes)
+        await this.#sink.revoking(lanes, { signal })
+      },
+      reopened: lanes => this.#backlog.reopen(lanes),
       onEnded: (ended, cause) => {
         if (this.#attachment === ended) this.#ended(cause)
       },
@@ -157,9 +163,9 @@ export class RabbitSubscription implements Subscription {
 
   // --- deliveries ---------------------------------------------------------------------------------------------------
 
-  #onMessage(message: ConsumeMessage, queue: string, attachment: Attachment): void {
+  #onMessage(message: ConsumeMessage, queue: string, share: Share): void {
     const { spec, names, context } = this.#o
-    const { acks } = attachment
+    const { acks } = share
     const tag = message.fields.deliveryTag
     acks.opened(tag)
     if (spec.kind === 'requests' && message.fields.redelivered) {
@@ -186,7 +192,7 @@ export class RabbitSubscription implements Subscription {
         this.#settler.giveBack(delivery)
         return
       }
-      const partition = attachment.partitionOf(delivery)
+      const partition = share.partitionOf(delivery)
       if (partition === undefined) this.#backlog.add(delivery)
       else partition.add(delivery, message.fields.redelivered)
     } catch (error) {
@@ -241,13 +247,13 @@ export class RabbitSubscription implements Subscription {
 
   async flush({ signal }: Limit): Promise<void> {
     const { context, timeout } = this.#o
-    const channel = this.#attachment?.channel
-    this.#attachment?.acks.send()
+    const attachment = this.#attachment
     // Without a channel nothing is on its way: what was, has been reported as lost.
-    if (channel === undefined) return
+    if (attachment === undefined) return
+    attachment.sendAcks()
     try {
       // The broker takes what is on one channel in order, so its answer comes after the acks.
-      await untilAborted(signal, within(context.clock, timeout, channel.checkExchange('amq.direct'), 'flush'))
+      await untilAborted(signal, within(context.clock, timeout, attachment.roundTrip(), 'flush'))
     } catch {
       // The channel has ended.
     }
@@ -270,7 +276,7 @@ export class RabbitSubscription implements Subscription {
     const { context } = this.#o
     while (this.#settler.pending > 0 && !signal.aborted) await pause(context.clock, 10, signal)
     const attachment = this.#attachment
-    attachment?.acks.send()
+    attachment?.sendAcks()
     this.#closed = true
     this.#retry?.cancel()
     this.#attachment = undefined

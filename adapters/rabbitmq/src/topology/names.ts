@@ -98,6 +98,22 @@ export class Names {
     })
   }
 
+  /** The routing key of what an ordered group's members tell each other. */
+  members(topic: string, group: string): string {
+    return physicalName(RULES, { prefix: this.prefix, kind: 'state', topic, group, qualifier: 'members' })
+  }
+
+  /** Exclusive: where one member of an ordered group hears of others. */
+  member(topic: string, group: string, id: string): string {
+    return physicalName(RULES, {
+      prefix: this.prefix,
+      kind: 'state',
+      topic,
+      group,
+      qualifier: `member-${id}`,
+    })
+  }
+
   /** One suspect's, while it is handled. */
   suspect(topic: string, group: string, id: string): string {
     return physicalName(RULES, { prefix: this.prefix, kind: 'state', topic, group, qualifier: id })
