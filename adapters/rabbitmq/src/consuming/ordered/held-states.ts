@@ -14,6 +14,8 @@ export interface HeldStatesOptions {
 
 /** Milliseconds: what is settled shortly after one another is weeded out together. */
 const WEED_AFTER = 500
+/** Milliseconds: records that could not be removed are tried again. */
+const WEED_AGAIN = 5_000
 /** Dead records are kept up to so many beyond twice the live ones: removing them means writing the live ones again. */
 const DEAD_ALLOWED = 64
 
@@ -32,6 +34,7 @@ export class HeldStates {
   readonly #dead = new Set<string>()
   #timer: Timer | undefined
   #weeding: Promise<void> | undefined
+  #ended = false
 
   constructor(options: HeldStatesOptions) {
     this.#o = options
@@ -81,11 +84,7 @@ export class HeldStates {
     if (record === undefined) return
     this.#live.delete(message)
     this.#dead.add(record.id)
-    if (this.#live.size > 0 && this.#dead.size <= DEAD_ALLOWED + 2 * this.#live.size) return
-    this.#timer ??= this.#o.clock.setTimer(WEED_AFTER, () => {
-      this.#timer = undefined
-      void this.weed()
-    })
+    this.#weedAfter(WEED_AFTER)
   }
 
   /** Removes dead records now. Never rejects. */
@@ -94,16 +93,35 @@ export class HeldStates {
     this.#timer = undefined
     if (this.#dead.size === 0) return Promise.resolve()
     this.#weeding ??= this.#weed()
-      .catch(error => this.#o.onError(error))
-      .finally(() => {
+      .then(
+        () => WEED_AFTER,
+        error => {
+          this.#o.onError(error)
+          return WEED_AGAIN
+        },
+      )
+      .then(wait => {
         this.#weeding = undefined
+        // What was settled meanwhile, or could not be removed.
+        this.#weedAfter(wait)
       })
     return this.#weeding
   }
 
   end(): void {
+    this.#ended = true
     this.#timer?.cancel()
     this.#timer = undefined
+  }
+
+  #weedAfter(wait: number): void {
+    // The end of a weeding looks again.
+    if (this.#ended || this.#weeding !== undefined || this.#dead.size === 0) return
+    if (this.#live.size > 0 && this.#dead.size <= DEAD_ALLOWED + 2 * this.#live.size) return
+    this.#timer ??= this.#o.clock.setTimer(wait, () => {
+      this.#timer = undefined
+      void this.weed()
+    })
   }
 
   async #weed(): Promise<void> {

@@ -1,4 +1,4 @@
-import { systemClock } from '@busbar/core/time'
+import { type Clock, systemClock, VirtualClock } from '@busbar/core/time'
 import { expect, it } from 'vitest'
 import { HeldStates } from '../../../src/consuming/ordered/held-states.ts'
 import type { HeldRecord } from '../../../src/consuming/ordered/record.ts'
@@ -30,10 +30,10 @@ function queue() {
 }
 
 let ids = 0
-const member = (access: RecordQueue) =>
+const member = (access: RecordQueue, clock: Clock = systemClock) =>
   new HeldStates({
     queue: access,
-    clock: systemClock,
+    clock,
     newId: () => `r-${++ids}`,
     onError: error => {
       throw error
@@ -93,4 +93,27 @@ it('leaves alone the records of others that it has not read', async () => {
   former.settled('a')
   await former.weed()
   expect(records.map(({ message }) => message)).toEqual(['b'])
+})
+
+it('removes what is settled while others are being removed, however long that takes', async () => {
+  const { records, access } = queue()
+  const slow = Promise.withResolvers<void>()
+  const remove = access.remove.bind(access)
+  const clock = new VirtualClock()
+  const states = member(
+    { ...access, remove: ids => slow.promise.then(() => remove(ids)) } as RecordQueue,
+    clock,
+  )
+  await states.write('a', failed(1))
+  await states.write('b', failed(1))
+  states.settled('a')
+  states.settled('b')
+  await clock.advance(500)
+  await states.write('c', failed(1))
+  states.settled('c')
+  await clock.advance(500)
+  expect(records).toHaveLength(3)
+  slow.resolve()
+  await clock.advance(500)
+  expect(records).toEqual([])
 })
