@@ -209,6 +209,7 @@ export class RabbitmqBroker implements Broker {
           this.#names.dead(topic, group),
           topic,
           (promise, what) => within(clock, this.#options.operationTimeout, promise, what),
+          clock,
         ),
       )
     },

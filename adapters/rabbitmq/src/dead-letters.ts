@@ -5,7 +5,9 @@ import {
   META,
   type SettlementResult,
 } from '@busbar/core/adapter'
+import type { Clock } from '@busbar/core/time'
 import type { Channel, GetMessage } from 'amqplib'
+import { pause } from './connection/within.ts'
 import { operationError } from './errors.ts'
 import { decode, withoutTransport } from './wire/decode.ts'
 
@@ -34,6 +36,7 @@ export async function openDeadLetters(
   queue: string,
   topic: string,
   bounded: Bounded,
+  clock: Clock,
 ): Promise<DeadLetterSession> {
   const channel = await bounded(openChannel(), 'a channel')
   let failure: unknown
@@ -99,7 +102,7 @@ export async function openDeadLetters(
     async [Symbol.asyncDispose]() {
       if (closed) return
       try {
-        await bounded(giveBack(channel, queue, [...taken.values()]), 'giving back')
+        await bounded(giveBack(channel, queue, [...taken.values()], clock), 'giving back')
         await bounded(channel.close(), 'closing')
       } catch {
         // The broker gives back what a lost channel held.
@@ -108,12 +111,22 @@ export async function openDeadLetters(
   }
 }
 
-/** The next walk begins with a count, and has to see what this one gives back: the queue takes a moment for that. */
-async function giveBack(channel: Channel, queue: string, held: readonly GetMessage[]): Promise<void> {
+/** Milliseconds until what was given back counts as taken by somebody else. */
+const BACK_WITHIN = 2_000
+const LOOK_EVERY = 5
+
+/** The next walk begins with a count, and has to see what this one gives back: a busy queue takes hundreds of milliseconds for that. */
+async function giveBack(
+  channel: Channel,
+  queue: string,
+  held: readonly GetMessage[],
+  clock: Clock,
+): Promise<void> {
   if (held.length === 0) return
   // Many in one frame come back to a quorum queue in another order.
   for (const message of held) channel.nack(message, false, true)
-  for (let look = 0; look < 100; look++) {
+  const { signal } = new AbortController()
+  for (const end = clock.now() + BACK_WITHIN; clock.now() < end; await pause(clock, LOOK_EVERY, signal)) {
     if ((await channel.checkQueue(queue)).messageCount >= held.length) return
   }
 }
