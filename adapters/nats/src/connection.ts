@@ -37,7 +37,7 @@ import { missingGroup, type Place, Provisioner } from './topology/provisioner.ts
 import { Routes } from './topology/routes.ts'
 import { compare } from './topology/verify.ts'
 import { assertVersion } from './version.ts'
-import type { ContentMode } from './wire/outgoing.ts'
+import { type ContentMode, sizeOf } from './wire/outgoing.ts'
 
 /** For how long a broadcast's place is kept while its process is away, in milliseconds. */
 const BROADCAST_KEPT = 300_000
@@ -113,7 +113,7 @@ export class Connection implements Broker {
 
   sizeOf(message: Outgoing): number {
     try {
-      return this.#publisher.encode(message).size
+      return sizeOf(message, this.#mode, this.limits.messageBytes)
     } catch {
       // What cannot be encoded is refused by publish, which can say why.
       return 0

@@ -145,8 +145,13 @@ export class Link {
       }
       const timer = this.clock.setTimer(timeout, () => end(noAnswer('flush')), { keepAlive: true })
       const unlisten = this.listen({ down: cause => end(connectionLost(cause)), up() {} })
-      this.#nc.flush().then(() => end(), end)
+      this.ping().then(() => end(), end)
     })
+  }
+
+  /** As {@link flush}, without a limit of time: it rejects when the driver dials again. */
+  ping(): Promise<void> {
+    return this.#nc.flush()
   }
 
   /** Resolves when the link is live; rejects after `timeout` milliseconds. */

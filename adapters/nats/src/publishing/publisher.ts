@@ -1,10 +1,10 @@
 import type { Outgoing, PublishResult } from '@busbar/core/adapter'
+import type { Timer } from '@busbar/core/time'
 import type { Msg } from '@nats-io/nats-core'
 import { connectionLost, noAnswer } from '../errors.ts'
 import type { Link } from '../link/link.ts'
 import type { Routes } from '../topology/routes.ts'
-import type { WireMessage } from '../wire/outgoing.ts'
-import { type ContentMode, wireMessage } from '../wire/outgoing.ts'
+import { type ContentMode, type WireMessage, wireMessage } from '../wire/outgoing.ts'
 import { behindFailed, CONFIRMED, failedBy, resultOf } from './results.ts'
 import { TransientSender } from './transient.ts'
 
@@ -18,27 +18,16 @@ export interface PublisherOptions {
 /** Publishes batches: one message and one confirmation each, all in flight at once. */
 export class Publisher {
   readonly #o: PublisherOptions
-  readonly #encoded = new WeakMap<Outgoing, WireMessage>()
   readonly #transient: TransientSender
 
   constructor(options: PublisherOptions) {
     this.#o = options
-    this.#transient = new TransientSender(options.link, options.timeout)
+    this.#transient = new TransientSender(options.link)
   }
 
   /** A message on a reply inbox; whether it only said that nobody responds. */
   noResponder(message: Msg): boolean {
     return this.#transient.answered(message)
-  }
-
-  /** The message as it goes over the wire; made once for its size and its publish. */
-  encode(message: Outgoing): WireMessage {
-    let wire = this.#encoded.get(message)
-    if (wire === undefined) {
-      wire = wireMessage(message, this.#o.mode)
-      this.#encoded.set(message, wire)
-    }
-    return wire
   }
 
   publish(batch: readonly Outgoing[]): Promise<PublishResult[]> {
@@ -51,22 +40,19 @@ export class Publisher {
       const results: PublishResult[] = new Array(batch.length)
       let open = batch.length
       const replies: string[] = []
-      const timer = link.clock.setTimer(
-        timeout,
-        () => {
-          for (const reply of replies) link.forget(reply)
-          const cause = noAnswer('publish')
-          for (let i = 0; i < batch.length; i++) results[i] ??= { status: 'unknown', cause }
-          open = 0
-          resolve(results)
-        },
-        { keepAlive: true },
-      )
+      let timer: Timer | undefined
+      const late = () => {
+        for (const reply of replies) link.forget(reply)
+        const cause = noAnswer('publish')
+        for (let i = 0; i < batch.length; i++) results[i] ??= { status: 'unknown', cause }
+        open = 0
+        resolve(results)
+      }
       const set = (i: number, result: PublishResult) => {
         if (open === 0 || results[i] !== undefined) return
         results[i] = result
         if (--open > 0) return
-        timer.cancel()
+        timer?.cancel()
         resolve(results)
       }
       /** The last message of each key of an ordered topic: the next goes out when it is stored. */
@@ -89,6 +75,7 @@ export class Publisher {
         chains.set(`${to.topic} ${key}`, sent)
         void sent.then(result => set(i, result))
       })
+      if (open > 0) timer = link.clock.setTimer(timeout, late, { keepAlive: true })
     })
   }
 
@@ -96,7 +83,7 @@ export class Publisher {
     const fail = (error: unknown) => done(failedBy(error))
     try {
       const { to } = message
-      const wire = this.encode(message)
+      const wire = wireMessage(message, this.#o.mode)
       if (to.kind === 'request' || to.kind === 'reply') {
         this.#transient.send(message, this.#o.routes.subjectOf(message) as string, wire, done)
         return

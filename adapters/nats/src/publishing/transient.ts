@@ -9,38 +9,98 @@ import { CONFIRMED, failedBy } from './results.ts'
 type Done = (result: PublishResult) => void
 
 interface Sending {
+  readonly message: Outgoing
   readonly subject: string
   readonly wire: WireMessage
-  /** The reply subject of a request; undefined for a reply. */
-  readonly reply: string | undefined
-  readonly token: string
+  readonly done: Done
+}
+
+/** A request without an answer of any kind. */
+interface Open {
+  readonly number: number
+  readonly topic: string
   readonly done: Done
 }
 
 /**
- * Sends requests and replies, which are not stored. Those of one turn of the event loop go out in one write, with one ping
- * behind them: its answer says that the server has read them, and comes after its word that nobody responds.
+ * Sends requests and replies, which are not stored: those of one turn of the event loop in one write. A reply is done when the
+ * connection has it. A request waits for the server's word that nobody responds, which comes before the answer to a ping behind
+ * it. One ping is on its way at a time: the next is for all that was sent meanwhile.
  */
 export class TransientSender {
   readonly #link: Link
-  readonly #timeout: number
-  /** Requests without an answer of any kind. */
-  readonly #open = new Map<string, { readonly done: Done; readonly topic: string }>()
+  /** By their tokens, in the order they were sent. */
+  readonly #open = new Map<string, Open>()
   #sending: Sending[] = []
-  #counter = 0
+  #sent = 0
+  #scheduled = false
+  #pinging = false
 
-  constructor(link: Link, timeout: number) {
+  constructor(link: Link) {
     this.#link = link
-    this.#timeout = timeout
+    link.listen({ down: cause => this.#lost(cause), up() {} })
   }
 
   /** @param subject of the request or the reply. */
-  send({ to, replyTo }: Outgoing, subject: string, wire: WireMessage, done: Done): void {
-    const token = (++this.#counter).toString(36)
-    const reply = replyTo === undefined ? undefined : `${replyTo}.${token}`
-    if (reply !== undefined) this.#open.set(token, { done, topic: 'topic' in to ? to.topic : '' })
-    this.#sending.push({ subject, wire, reply, token, done })
-    if (this.#sending.length === 1) setImmediate(() => this.#flush())
+  send(message: Outgoing, subject: string, wire: WireMessage, done: Done): void {
+    this.#sending.push({ message, subject, wire, done })
+    this.#schedule()
+  }
+
+  /** Behind the promises of this turn, which make more of them, and still before the next turn. */
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    process.nextTick(this.#flush)
+  }
+
+  readonly #flush = (): void => {
+    this.#scheduled = false
+    const sending = this.#sending
+    this.#sending = []
+    for (const each of sending) {
+      try {
+        this.#send(each)
+      } catch (error) {
+        each.done(failedBy(error))
+      }
+    }
+    this.#confirm()
+  }
+
+  #send({ message: { to, replyTo }, subject, wire: { headers, body }, done }: Sending): void {
+    const link = this.#link
+    if (link.state !== 'live') throw connectionLost()
+    if (replyTo === undefined) {
+      link.publish(subject, body, { headers })
+      done(CONFIRMED)
+      return
+    }
+    const number = ++this.#sent
+    const token = number.toString(36)
+    link.publish(subject, body, { headers, reply: `${replyTo}.${token}` })
+    this.#open.set(token, { number, topic: 'topic' in to ? to.topic : '', done })
+  }
+
+  /** Has the server say that it has read what was sent, unless nothing waits for that. */
+  #confirm(): void {
+    if (this.#pinging || this.#open.size === 0) return
+    this.#pinging = true
+    const last = this.#sent
+    const end = () => {
+      this.#pinging = false
+      this.#schedule()
+    }
+    this.#link.ping().then(
+      () => {
+        this.#read(last)
+        end()
+      },
+      cause => {
+        this.#lost(cause)
+        end()
+      },
+    )
   }
 
   /** A message on a reply inbox; whether it only said that nobody responds. */
@@ -56,31 +116,18 @@ export class TransientSender {
     return refused
   }
 
-  #flush(): void {
-    const sending = this.#sending
-    this.#sending = []
-    const link = this.#link
-    let asked = false
-    for (const { subject, wire, reply, token, done } of sending) {
-      try {
-        if (link.state !== 'live') throw connectionLost()
-        link.publish(subject, wire.body, { headers: wire.headers, ...(reply === undefined ? {} : { reply }) })
-        if (reply === undefined) done(CONFIRMED)
-        else asked = true
-      } catch (error) {
-        this.#open.delete(token)
-        done(failedBy(error))
-      }
+  #read(last: number): void {
+    for (const [token, { number, done }] of this.#open) {
+      if (number > last) return
+      this.#open.delete(token)
+      done(CONFIRMED)
     }
-    if (!asked) return
-    const all = (result: PublishResult) => {
-      for (const { token, reply, done } of sending)
-        if (reply !== undefined && this.#open.delete(token)) done(result)
-    }
-    link.flush(this.#timeout).then(
-      () => all(CONFIRMED),
-      cause => all({ status: 'unknown', cause }),
-    )
+  }
+
+  #lost(cause: unknown): void {
+    const lost = [...this.#open.values()]
+    this.#open.clear()
+    for (const { done } of lost) done({ status: 'unknown', cause: connectionLost(cause) })
   }
 }
 

@@ -37,6 +37,7 @@ export class Responder implements Subscription {
   #window = 0
   #stopped = false
   #live = false
+  #pumping = false
   #denied: BusError | undefined
 
   constructor(link: Link, names: Names, spec: SubscriptionSpec, sink: (subscription: Subscription) => Sink) {
@@ -146,7 +147,13 @@ export class Responder implements Subscription {
       ...(requestId === undefined ? {} : { requestId }),
       ...(replyTo === undefined || replyTo === '' ? {} : { replyTo }),
     })
-    this.#pump()
+    if (this.#pumping) return
+    // Others of the same read follow at once.
+    this.#pumping = true
+    queueMicrotask(() => {
+      this.#pumping = false
+      this.#pump()
+    })
   }
 
   #pump(): void {

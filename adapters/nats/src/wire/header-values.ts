@@ -12,9 +12,13 @@ export function textHeader(header: ForeignHeader): ForeignHeader {
   return [name, TEXT + Buffer.from(value).toString('base64')]
 }
 
+/** Whether a header's value may be one of these. */
+export const isCarried = ([, value]: ForeignHeader): boolean =>
+  typeof value === 'string' && value.startsWith('data:')
+
 export function originalHeader(header: ForeignHeader): ForeignHeader {
   const [name, value] = header
-  if (typeof value !== 'string' || !value.startsWith('data:')) return header
+  if (typeof value !== 'string' || !isCarried(header)) return header
   if (value.startsWith(BYTES)) return [name, new Uint8Array(Buffer.from(value.slice(BYTES.length), 'base64'))]
   if (value.startsWith(TEXT)) return [name, Buffer.from(value.slice(TEXT.length), 'base64').toString()]
   return header

@@ -23,15 +23,20 @@ export function encodeHeaders(
 }
 
 function line(name: string, value: string | Uint8Array): string {
-  if (
-    typeof value !== 'string' ||
-    /[\r\n]/.test(value) ||
-    /[\r\n:]/.test(name) ||
-    name.trim() !== name ||
-    name === ''
-  )
-    throw illegal(name)
+  if (typeof value !== 'string' || BREAKS.test(value) || !isLegal(name)) throw illegal(name)
   return `${name}: ${value}\r\n`
+}
+
+const BREAKS = /[\r\n]/
+/** Names seen to be legal: most messages have the same. */
+const legal = new Set<string>()
+const MOST_NAMES = 1_000
+
+function isLegal(name: string): boolean {
+  if (legal.has(name)) return true
+  if (name === '' || /[\r\n:]/.test(name) || name.trim() !== name) return false
+  if (legal.size < MOST_NAMES) legal.add(name)
+  return true
 }
 
 /** For the driver's `headers` option. */
@@ -58,7 +63,9 @@ export function readHeaders(message: Msg, all = false): ForeignHeader[] {
   const { _rdata: raw, _msg: frame } = message as unknown as DriverMessage
   if (raw === undefined || frame === undefined) return fromDriver(message, all)
   if (frame.hdr <= 0) return []
-  return parseHeaders(Buffer.from(raw.buffer, raw.byteOffset, frame.hdr).toString(), all)
+  // A message that came in pieces is not the socket's own buffer.
+  const bytes = raw instanceof Buffer ? raw : Buffer.from(raw.buffer, raw.byteOffset, frame.hdr)
+  return parseHeaders(bytes.toString('utf8', 0, frame.hdr), all)
 }
 
 export function parseHeaders(block: string, all = false): ForeignHeader[] {

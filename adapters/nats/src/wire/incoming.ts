@@ -1,7 +1,7 @@
 import { type Envelope, type ForeignHeader, isBusError, META, type RawMessage } from '@busbar/core/adapter'
 import { natsBinding, percentDecodeLenient } from '@busbar/core/cloudevents'
 
-import { originalHeader } from './header-values.ts'
+import { isCarried, originalHeader } from './header-values.ts'
 
 /** What one message says, an event or not. */
 export interface Decoded {
@@ -13,24 +13,35 @@ export interface Decoded {
 }
 
 /** Written by this adapter for itself: they are fields of a delivery, not metadata of the event. */
-const TRANSPORT: readonly string[] = [META.key, META.notBefore, META.requestId, META.replyTo, META.marks]
+const TRANSPORT: ReadonlySet<string> = new Set([
+  META.key,
+  META.notBefore,
+  META.requestId,
+  META.replyTo,
+  META.marks,
+])
 
 /** Reads either content mode. Never throws for what a stranger may have sent. */
 export function decodeMessage(headers: readonly ForeignHeader[], body: Uint8Array): Decoded {
   try {
-    const envelope = natsBinding.read({ headers: headers.map(originalHeader), body })
+    const original = headers.some(isCarried) ? headers.map(originalHeader) : headers
+    const envelope = natsBinding.read({ headers: original, body })
     const { meta } = envelope
-    let own: Record<string, string> | undefined
-    for (const name of TRANSPORT) {
-      if (meta[name] === undefined) continue
-      own ??= { ...meta }
-      delete own[name]
-    }
-    return { envelope: own === undefined ? envelope : { ...envelope, meta: own }, meta }
+    const own = withoutTransport(meta)
+    return { envelope: own === meta ? envelope : { ...envelope, meta: own }, meta }
   } catch (decodeError) {
     if (!isBusError(decodeError)) throw decodeError
     return { envelope: null, raw: rawMessage(headers, body), decodeError, meta: metaOf(headers) }
   }
+}
+
+/** The same object, when there is nothing to leave out. */
+function withoutTransport(meta: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const names = Object.keys(meta)
+  if (!names.some(name => TRANSPORT.has(name))) return meta
+  const own: Record<string, string> = {}
+  for (const name of names) if (!TRANSPORT.has(name)) own[name] = meta[name] as string
+  return own
 }
 
 function rawMessage(headers: readonly ForeignHeader[], body: Uint8Array): RawMessage {

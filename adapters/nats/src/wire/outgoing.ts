@@ -30,6 +30,30 @@ export function wireMessage(message: Outgoing, mode: ContentMode): WireMessage {
   return packed(encodeHeaders(headers, own), body)
 }
 
+/** For each header's prefix, colon and line break, and for those that say where a message goes. */
+const PER_LINE = 16
+const ADDRESS = 512
+/** Characters of a header for one of a value: `%E2%82%AC`. */
+const ENCODED = 9
+/** Characters of a structured document for one byte of data: `\\u0000`. */
+const ESCAPED = 6
+
+/**
+ * The bytes of one message as the server's `max_payload` counts them: roughly, as long as it cannot be near `limit`. To count them
+ * costs as much as to encode it.
+ */
+export function sizeOf(message: Outgoing, mode: ContentMode, limit: number): number {
+  const { attributes, meta, headers, body } = message.envelope
+  const { key = '', requestId = '', replyTo = '' } = message
+  let text = key.length + requestId.length + replyTo.length
+  for (const name in attributes) text += name.length + (attributes[name] ?? '').length + PER_LINE
+  for (const name in meta) text += name.length + (meta[name] ?? '').length + PER_LINE
+  for (const [name, value] of headers) text += name.length + value.length + PER_LINE
+  const data = body?.length ?? 0
+  const most = ADDRESS + text * ENCODED + data * (mode === 'structured' ? ESCAPED : 1)
+  return most > limit ? wireMessage(message, mode).size : text + data
+}
+
 /** A dead letter: the event with the failure's metadata, or the raw message beside it when there is no event. */
 export function deadMessage(
   source: { readonly envelope: Envelope | null; readonly raw?: RawMessage },
