@@ -6,8 +6,6 @@ import {
   type Sink,
   type Subscription,
 } from '@busbar/core/adapter'
-import type { Timer } from '@busbar/core/time'
-import type { ConsumerInfo } from '../topology/config.ts'
 import { aliveFor, InHand } from './in-hand.ts'
 import { Intake } from './intake.ts'
 import { KeyGate } from './key-gate.ts'
@@ -17,6 +15,7 @@ import type { NatsDelivery } from './nats-delivery.ts'
 import { Pulls } from './pulls.ts'
 import { gateKey } from './read-delivery.ts'
 import { AttemptRecords } from './records.ts'
+import { MARGIN, Restoring } from './restoring.ts'
 import { Settling } from './settling.ts'
 import type { SubscriptionOptions } from './subscription-options.ts'
 import { DONE, LOST, Verdicts } from './verdicts.ts'
@@ -33,6 +32,7 @@ export class EventSubscription implements Subscription {
   readonly #gate: KeyGate | undefined
   readonly #held: InHand
   readonly #missing: Missing
+  readonly #restoring: Restoring
   /** Settlements that wait for the link. */
   #waiting: Settlement[] = []
   /** Settlements that wait for a confirmation. */
@@ -40,12 +40,8 @@ export class EventSubscription implements Subscription {
   #window = 0
   #stopped = false
   #closed = false
-  #restoring = false
-  /** Asked for when the link went: some of it may have been on its way. */
-  #underway = 0
   /** Acknowledging it again changes nothing, and a request for more that comes with it stands behind all acks before. */
   #lastAck: string | undefined
-  #timer: Timer | undefined
   readonly #unlisten: () => void
 
   constructor(options: SubscriptionOptions) {
@@ -72,11 +68,18 @@ export class EventSubscription implements Subscription {
       settling: this.#settling,
       gate: this.#gate,
       open: () => !this.#closed && !this.#stopped && this.#used < this.#window,
-      deliver: delivery => {
-        this.#held.add(delivery)
-        this.#tell(sink => sink.deliver([delivery]))
+      deliver: deliveries => this.#deliver(deliveries),
+    })
+    this.#restoring = new Restoring(options, {
+      missing: this.#missing,
+      ordered: this.#gate !== undefined,
+      held: () => this.#held.size,
+      lastCount: () => this.#intake.lastCount,
+      live: () => {
+        this.#tell(sink => sink.state('live'))
+        this.#pump()
       },
-      passed: () => this.#pump(),
+      failed: error => this.#tell(sink => sink.state('failed', error)),
     })
     this.#pulls = new Pulls(api.link, place, options.inboxPrefix, {
       message: message => this.#intake.received(message),
@@ -171,7 +174,7 @@ export class EventSubscription implements Subscription {
     if (this.#closed) return
     await this.stop(limit)
     this.#closed = true
-    this.#timer?.cancel()
+    this.#restoring.close()
     this.#unlisten()
     this.#pulls.reset()
     this.#intake.closed = true
@@ -191,7 +194,21 @@ export class EventSubscription implements Subscription {
   }
 
   get #used(): number {
-    return this.#held.size + this.#intake.reading
+    return this.#held.size + this.#intake.pending
+  }
+
+  #deliver(deliveries: readonly NatsDelivery[]): void {
+    if (deliveries.length > 0) {
+      this.#held.add(deliveries)
+      // Core may have made its window smaller since they came.
+      const fits = Math.max(0, deliveries.length - Math.max(0, this.#held.size - this.#window))
+      for (const delivery of deliveries.slice(fits)) {
+        this.#settling.release(delivery)
+        this.#goneBack(delivery, this.#now)
+      }
+      if (fits > 0) this.#tell(sink => sink.deliver(deliveries.slice(0, fits)))
+    }
+    this.#pump()
   }
 
   #pump(): void {
@@ -212,7 +229,8 @@ export class EventSubscription implements Subscription {
 
   /** How many to ask for now. */
   #room(): number {
-    if (this.#stopped || this.#restoring || this.#pulls.busy || this.#o.api.link.state !== 'live') return 0
+    if (this.#stopped || this.#restoring.busy || this.#pulls.busy || this.#o.api.link.state !== 'live')
+      return 0
     const free = this.#window - this.#used - this.#missing.count - this.#pulls.outstanding
     // A pull for each ack would cost as much as the message: wait for a quarter of the window, unless nothing is asked for.
     return free <= 0 || (this.#pulls.outstanding > 0 && free < this.#window >> 2) ? 0 : free
@@ -262,7 +280,7 @@ export class EventSubscription implements Subscription {
   }
 
   #down(cause: unknown): void {
-    this.#underway = Math.max(this.#underway, this.#pulls.outstanding)
+    this.#restoring.down(this.#pulls.outstanding)
     this.#pulls.reset()
     if (!this.#closed) this.#tell(sink => sink.state('reconnecting', cause))
   }
@@ -278,55 +296,14 @@ export class EventSubscription implements Subscription {
 
   #broken(status: number, description: string): void {
     // 409 says many things: the consumer was deleted, a leader changed, the server goes down.
-    if (this.#closed || this.#restoring) return
+    if (this.#closed || this.#restoring.busy) return
     this.#tell(sink => sink.state('reconnecting', new Error(`${status} ${description}`)))
     this.#restore()
   }
 
   #restore(): void {
-    if (this.#restoring) return
-    this.#restoring = true
     this.#lastAck = undefined
-    this.#o
-      .restore()
-      .then(() => this.#returned())
-      .then(
-        () => {
-          this.#restoring = false
-          if (!this.#closed) this.#tell(sink => sink.state('live'))
-          this.#pump()
-        },
-        error => {
-          this.#restoring = false
-          if (this.#closed || this.#o.api.link.state !== 'live') return
-          if (error instanceof BusError && !error.retryable) this.#tell(sink => sink.state('failed', error))
-          else this.#timer = this.#o.api.link.clock.setTimer(500, () => this.#restore())
-        },
-      )
-  }
-
-  /**
-   * What was on its way when the link went comes again when the server's patience is over. Until then it counts as in
-   * flight, and on ordered topics what follows it must not come first.
-   */
-  async #returned(): Promise<void> {
-    const { api, place, ackWait } = this.#o
-    const { clock } = api.link
-    if (this.#gate !== undefined) {
-      await new Promise<void>(resolve => clock.setTimer(ackWait + MARGIN, resolve))
-      return
-    }
-    const underway = this.#underway
-    this.#underway = 0
-    if (underway === 0) return
-    const info = await api.find<ConsumerInfo>(`CONSUMER.INFO.${place.stream}.${place.consumer}`)
-    if (info === undefined) return
-    const unseen = Math.min(
-      underway,
-      info.delivered.consumer_seq - this.#intake.lastCount,
-      info.num_ack_pending - this.#held.size,
-    )
-    this.#missing.add(unseen, clock.now() + ackWait + MARGIN)
+    this.#restoring.start()
   }
 
   #report(batch: readonly Settlement[], result: SettlementResult): void {
@@ -342,9 +319,6 @@ export class EventSubscription implements Subscription {
     }
   }
 }
-
-/** The server looks at what is overdue a little later; in milliseconds. */
-const MARGIN = 100
 
 type Written = Extract<Settlement, { kind: 'retry' | 'dead' }>
 

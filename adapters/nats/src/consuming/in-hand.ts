@@ -31,8 +31,8 @@ export class InHand {
     return this.#held.values()
   }
 
-  add(delivery: NatsDelivery): void {
-    this.#held.add(delivery)
+  add(deliveries: readonly NatsDelivery[]): void {
+    for (const delivery of deliveries) this.#held.add(delivery)
     this.#beat()
   }
 

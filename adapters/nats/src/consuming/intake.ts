@@ -30,16 +30,18 @@ export interface IntakeOptions {
   readonly gate: KeyGate | undefined
   /** Whether there is room for one more. */
   readonly open: () => boolean
-  /** For core. */
-  readonly deliver: (delivery: NatsDelivery) => void
-  /** One came that does not go to core, or its record has been read. */
-  readonly passed: () => void
+  /** For core: what came in one turn of the event loop, which may be nothing. */
+  readonly deliver: (deliveries: readonly NatsDelivery[]) => void
+}
+
+/** What comes in one turn of the event loop: most of it is one read of the socket's. */
+interface Turn {
+  readonly now: number
+  readonly deliveries: NatsDelivery[]
 }
 
 /** Makes deliveries of messages: finds what is known of them, and sends back what must not go to core now. */
 export class Intake {
-  /** Messages taken from the server whose records are being read. */
-  reading = 0
   /** The consumer's count of the last one that came. */
   lastCount = 0
   closed = false
@@ -47,6 +49,9 @@ export class Intake {
   readonly #o: IntakeOptions
   readonly #pattern: boolean
   readonly #inbox: string
+  /** Messages taken from the server whose records are being read. */
+  #reading = 0
+  #turn: Turn | undefined
   /** Topics of subjects, as they were worked out: a subscription sees few of them. */
   readonly #topics = new Map<string, string | undefined>()
 
@@ -63,6 +68,11 @@ export class Intake {
           : names.inboxSubject(spec.topic, spec.group)
   }
 
+  /** Messages taken from the server that core does not have yet. */
+  get pending(): number {
+    return this.#reading + (this.#turn?.deliveries.length ?? 0)
+  }
+
   received(message: Msg): void {
     const ackSubject = message.reply ?? ''
     const { delivered, streamSequence, consumerSequence } = deliveryInfo(ackSubject)
@@ -73,36 +83,47 @@ export class Intake {
       if (this.#s.api.link.state === 'live') this.#return(arrival, undefined)
       return
     }
-    if (delivered === 1 || this.#s.spec.group === undefined) {
-      this.#arrive(arrival, undefined)
-      this.#o.passed()
-    } else this.#readRecord(arrival)
+    if (delivered === 1 || this.#s.spec.group === undefined) this.#arrive(arrival, undefined)
+    else this.#readRecord(arrival)
+  }
+
+  /** This turn, which ends with what came being handed over. */
+  #thisTurn(): Turn {
+    if (this.#turn !== undefined) return this.#turn
+    const turn: Turn = { now: this.#s.api.link.clock.now(), deliveries: [] }
+    this.#turn = turn
+    queueMicrotask(() => {
+      this.#turn = undefined
+      this.#o.deliver(turn.deliveries)
+    })
+    return turn
   }
 
   #readRecord(arrival: Arrival): void {
     const { api, spec, onError } = this.#s
-    this.reading++
+    this.#reading++
     this.#o.records
       .read(arrival.streamSequence)
       .then(stored => {
-        this.reading--
+        this.#reading--
         if (this.closed) return
         if (this.#o.open()) this.#arrive(arrival, stored)
         else this.#return(arrival, stored)
       })
       .catch(error => {
         // Without its record it must not be handled: its attempts would begin anew.
-        this.reading--
+        this.#reading--
         if (this.closed || api.link.state !== 'live') return
         this.#o.settling.giveBack(arrival, LATER)
         onError(error, `subscription ${spec.topic}`)
       })
-      .finally(() => this.#o.passed())
+      .finally(() => this.#thisTurn())
   }
 
   #arrive(arrival: Arrival, stored: StoredRecord | undefined): void {
     const { message, ackSubject, delivered, streamSequence } = arrival
     const { api, spec, ackWait } = this.#s
+    const { now, deliveries } = this.#thisTurn()
     const inbox = message.subject === this.#inbox
     const topic = this.#topicOf(message.subject, inbox)
     if (topic === undefined) {
@@ -110,7 +131,6 @@ export class Intake {
       api.link.publish(ackSubject, '+ACK')
       return
     }
-    const now = api.link.clock.now()
     const handOver = {
       ackSubject,
       delivered,
@@ -130,7 +150,7 @@ export class Intake {
     }
     const { gate } = this.#o
     const until = gate?.arrive(gateKey(delivery), streamSequence, now)
-    if (until === undefined) this.#o.deliver(delivery)
+    if (until === undefined) deliveries.push(delivery)
     else this.#return(arrival, stored, until - now)
   }
 

@@ -1,27 +1,12 @@
 import { type Delivery, type ForeignHeader, META } from '@busbar/core/adapter'
 import { countOf, decodeMessage, timeOf } from '../wire/incoming.ts'
-import { NatsDelivery } from './nats-delivery.ts'
-import type { AttemptRecord, StoredRecord } from './records.ts'
+import { type HandOver, NatsDelivery } from './nats-delivery.ts'
+import type { AttemptRecord } from './records.ts'
 
 /** A message as it lies in its stream. */
 export interface StreamMessage {
   readonly headers: readonly ForeignHeader[]
   readonly body: Uint8Array
-}
-
-/** A message that the server has handed out. */
-export interface HandOver {
-  /** Where it is acknowledged; empty where nothing is. */
-  readonly ackSubject: string
-  /** The server's count, this hand-over included. */
-  readonly delivered: number
-  /** How often it has been handed out without an outcome. */
-  readonly redeliveries: number
-  readonly streamSequence: number
-  readonly lane: string
-  readonly leaseUntil: number
-  readonly aliveUntil: number
-  readonly stored: StoredRecord | undefined
 }
 
 /** @param topic where the message was published, or for a wildcard group's redrive its pattern, which the message corrects. */
@@ -31,25 +16,20 @@ export function readDelivery(
   topic: string,
   redriveOfPattern: boolean,
 ): NatsDelivery {
-  const { redeliveries, streamSequence, lane, stored } = handOver
   const { envelope, raw, decodeError, meta } = decodeMessage(headers, body)
-  const record = stored?.record
+  const record = handOver.stored?.record
   const notBefore = record?.notBefore ?? timeOf(meta[META.notBefore])
   const key = meta[META.key]
-  const fields: Delivery = {
+  return new NatsDelivery(handOver, {
     topic: redriveOfPattern ? (meta[META.topic] ?? topic) : topic,
+    key,
     envelope: envelope === null || record?.meta === undefined ? envelope : { ...envelope, meta: record.meta },
+    raw,
+    decodeError,
     failures: record?.failures ?? countOf(meta[META.failures]),
     marks: record?.marks ?? countOf(meta[META.marks]),
-    redeliveries,
-    sequence: streamSequence,
-    lane,
-    position: String(streamSequence),
-    ...(key === undefined ? {} : { key }),
-    ...(raw === undefined ? {} : { raw, decodeError }),
-    ...(notBefore === undefined ? {} : { notBefore }),
-  }
-  return new NatsDelivery(fields, handOver)
+    notBefore,
+  })
 }
 
 /** Deliveries without an outcome: those since the record, and those that it has. */
