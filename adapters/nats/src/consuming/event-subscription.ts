@@ -198,12 +198,13 @@ export class EventSubscription implements Subscription {
   }
 
   #deliver(deliveries: readonly NatsDelivery[]): void {
+    if (this.#closed) return
     if (deliveries.length > 0) {
       this.#held.add(deliveries)
       // Core may have made its window smaller since they came.
       const fits = Math.max(0, deliveries.length - Math.max(0, this.#held.size - this.#window))
       for (const delivery of deliveries.slice(fits)) {
-        this.#settling.release(delivery)
+        if (this.#o.api.link.state === 'live') this.#settling.release(delivery)
         this.#goneBack(delivery, this.#now)
       }
       if (fits > 0) this.#tell(sink => sink.deliver(deliveries.slice(0, fits)))

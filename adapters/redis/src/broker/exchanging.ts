@@ -3,7 +3,7 @@ import { BusError, type Outgoing, type PublishResult } from '@busbar/core/adapte
 import type { Argument } from '../connection/link.ts'
 import { REQUEST_LIFE } from '../consuming/responder.ts'
 import { connectionLost } from '../errors.ts'
-import { REQUEST } from '../scripts/publish.ts'
+import { REPLY, REQUEST } from '../scripts/exchange.ts'
 import { writeFrame } from '../wire/frame.ts'
 import { fieldsOf } from './outgoing-fields.ts'
 import type { PublishingOptions } from './publishing.ts'
@@ -20,31 +20,32 @@ export async function sendRequests(
   const way = o.replies()
   if (way !== undefined && way.state !== 'up' && !(await way.upWithin(o.patience)))
     return run.map(() => ({ status: 'failed', error: connectionLost() }))
-  const args: Argument[] = []
+  const now = o.now()
+  let life = 1
+  const args: Argument[] = [0]
   for (const message of run) {
-    const life = message.expiresAt === undefined ? REQUEST_LIFE : Math.max(1, message.expiresAt - o.now())
-    args.push(Math.ceil(life), frameOf(o, message))
+    life = Math.max(life, message.expiresAt === undefined ? REQUEST_LIFE : message.expiresAt - now)
+    args.push(frameOf(o, message))
   }
-  const answers = (await o.link.run(REQUEST, [o.names.topic(topic).responders], args)) as number[]
-  return answers.map((groups): PublishResult => {
-    if (Number(groups) > 0) return { status: 'confirmed' }
-    const remedy = 'start a responder, or ask again later'
-    return {
-      status: 'failed',
-      error: new BusError('NO_RESPONDER', `nobody responds on "${topic}"`, { remedy }),
-    }
-  })
+  args[0] = Math.ceil(life)
+  const groups = Number(await o.link.run(REQUEST, [o.names.topic(topic).responders], args))
+  if (groups > 0) return run.map(() => CONFIRMED)
+  return run.map(() => ({
+    status: 'failed',
+    error: new BusError('NO_RESPONDER', `nobody responds on "${topic}"`, {
+      remedy: 'start a responder, or ask again later',
+    }),
+  }))
 }
 
-export function sendReplies(
+/** Publishes on the channel of one who asked. */
+export async function sendReplies(
   o: PublishingOptions,
   address: string,
   run: readonly Outgoing[],
 ): Promise<readonly PublishResult[]> {
-  return Promise.all(
-    run.map(async message => {
-      await o.link.call('PUBLISH', [address, frameOf(o, message)])
-      return { status: 'confirmed' } as const
-    }),
-  )
+  await o.link.run(REPLY, [], [address, ...run.map(message => frameOf(o, message))])
+  return run.map(() => CONFIRMED)
 }
+
+const CONFIRMED: PublishResult = { status: 'confirmed' }

@@ -85,7 +85,9 @@ const TRANSPORT: ReadonlySet<string> = new Set([
 export function withoutTransport(meta: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   const names = Object.keys(meta)
   if (!names.some(name => TRANSPORT.has(name))) return meta
-  return Object.fromEntries(names.filter(name => !TRANSPORT.has(name)).map(name => [name, meta[name] ?? '']))
+  const own: Record<string, string> = {}
+  for (const name of names) if (!TRANSPORT.has(name)) own[name] = meta[name] as string
+  return own
 }
 
 const EPOCH = Date.UTC(2020, 0)

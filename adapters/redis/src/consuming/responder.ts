@@ -82,11 +82,13 @@ export class Responder implements Subscription {
       this.#holding.held.delete(delivery)
       if (kind === 'release' || kind === 'retry') released.push((delivery as FrameDelivery).frame)
     }
-    void this.#giveBack(released).finally(() => {
+    const done = () => {
       this.#sink.settled(batch, { status: 'done' })
       this.#holding.pass()
       this.#reading.wake()
-    })
+    }
+    if (released.length === 0) done()
+    else void this.#giveBack(released).finally(done)
   }
 
   async mark(): Promise<void> {}

@@ -116,36 +116,6 @@ return out
 )
 
 /**
- * KEYS responders (members are the list's key, a line feed, and the responder; scored by when they are taken for dead)
- * ARGV time to live in ms, frame, once for each request
- * Returns for each request how many groups got it.
- */
-export const REQUEST = script(
-  'request',
-  `${NOW}
-local t = string.format('%d', now())
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', t)
-local lists, known = {}, {}
-for _, member in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-  local list = string.match(member, '^[^\\n]+')
-  if not known[list] then
-    known[list] = true
-    lists[#lists + 1] = list
-  end
-end
-local out = {}
-for i = 1, #ARGV, 2 do
-  for _, list in ipairs(lists) do
-    redis.call('RPUSH', list, ARGV[i + 1])
-    if redis.call('PTTL', list) < tonumber(ARGV[i]) then redis.call('PEXPIRE', list, ARGV[i]) end
-  end
-  out[#out + 1] = #lists
-end
-return out
-`,
-)
-
-/**
  * Moves what is due from a delay to its stream. Any process may run it.
  *
  * KEYS delayed, delayed bodies, stream. ARGV at most so many.

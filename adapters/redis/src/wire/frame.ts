@@ -6,9 +6,24 @@ import type { Fields } from './entry.ts'
  * then all of them one after the other.
  */
 export function writeFrame(fields: Fields): Buffer {
-  const parts = fields.map(field => (typeof field === 'string' ? Buffer.from(field) : field))
-  const head = Buffer.from(`${JSON.stringify(parts.map(part => part.length))}\n`)
-  return Buffer.concat([head, ...parts])
+  let head = ''
+  let size = 0
+  for (const field of fields) {
+    const length = typeof field === 'string' ? Buffer.byteLength(field) : field.byteLength
+    head += head === '' ? `[${length}` : `,${length}`
+    size += length
+  }
+  head += fields.length === 0 ? '[]\n' : ']\n'
+  const frame = Buffer.allocUnsafe(head.length + size)
+  let at = frame.write(head, 0, 'latin1')
+  for (const field of fields) {
+    if (typeof field === 'string') at += frame.write(field, at)
+    else {
+      frame.set(field, at)
+      at += field.byteLength
+    }
+  }
+  return frame
 }
 
 /** Undefined for what is no frame. */
