@@ -1,6 +1,13 @@
 import { BusError } from '@busbar/core/adapter'
 import type { Clock } from '@busbar/core/time'
-import { type Msg, type NatsConnection, nuid, type Status, type Subscription } from '@nats-io/nats-core'
+import {
+  type Msg,
+  type NatsConnection,
+  nuid,
+  type PublishOptions,
+  type Status,
+  type Subscription,
+} from '@nats-io/nats-core'
 import { connectionLost, noAnswer, permissionDenied } from '../errors.ts'
 import { asDriverHeaders } from '../wire/headers.ts'
 
@@ -73,10 +80,10 @@ export class Link {
       return
     }
     const { headers, reply } = options
-    this.#nc.publish(subject, body, {
-      ...(headers === undefined ? {} : { headers: asDriverHeaders(headers) }),
-      ...(reply === undefined ? {} : { reply }),
-    })
+    const driver: PublishOptions = {}
+    if (headers !== undefined) driver.headers = asDriverHeaders(headers)
+    if (reply !== undefined) driver.reply = reply
+    this.#nc.publish(subject, body, driver)
   }
 
   /** @param refused called when the user may not subscribe; default: it is reported. */

@@ -39,8 +39,20 @@ function isLegal(name: string): boolean {
   return true
 }
 
-/** For the driver's `headers` option. */
-export const asDriverHeaders = (bytes: Uint8Array): MsgHdrs => ({ encode: () => bytes }) as unknown as MsgHdrs
+/** For the driver's `headers` option, of which it calls nothing else. */
+export const asDriverHeaders = (bytes: Uint8Array): MsgHdrs => new Encoded(bytes) as unknown as MsgHdrs
+
+class Encoded {
+  readonly #bytes: Uint8Array
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  encode(): Uint8Array {
+    return this.#bytes
+  }
+}
 
 /** `Nats-Msg-Id`, `Nats-Rollup` and their like change what the server does with a message. */
 export const isServerHeader = (name: string): boolean =>
@@ -48,14 +60,19 @@ export const isServerHeader = (name: string): boolean =>
 
 const LOWER_N = 110
 
-/** A message's status (`503`, `408`, …), and 0 for an ordinary message. */
-export const statusOf = (message: Msg): number =>
-  message.data.length === 0 ? (message.headers?.code ?? 0) : 0
-
 /** A message as the driver keeps it; its own header object has lost their order. */
 interface DriverMessage {
   readonly _rdata?: Uint8Array
   readonly _msg?: { readonly hdr: number }
+}
+
+/** A message's status (`503`, `408`, …), and 0 for an ordinary message. */
+export function statusOf(message: Msg): number {
+  const { _rdata: raw, _msg: frame } = message as unknown as DriverMessage
+  // The driver's `data` is a view that it makes anew for each look at it.
+  const ordinary =
+    raw === undefined || frame === undefined ? message.data.length > 0 : raw.length > Math.max(0, frame.hdr)
+  return ordinary ? 0 : (message.headers?.code ?? 0)
 }
 
 /** The headers in their order, repeated where they are repeated, without the server's own unless `all`. */
