@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { Command } from 'ioredis'
+import { joined } from '../wire/joined.ts'
 
 export type Argument = string | Uint8Array | number
 
@@ -39,15 +40,6 @@ export function encodeRequest(name: string, args: readonly Argument[]): Buffer {
       text += `$${Buffer.byteLength(value)}\r\n${value}\r\n`
     }
   }
-  const request = Buffer.allocUnsafe(size + Buffer.byteLength(text))
   parts.push(text)
-  let at = 0
-  for (const part of parts) {
-    if (typeof part === 'string') at += request.write(part, at)
-    else {
-      request.set(part, at)
-      at += part.byteLength
-    }
-  }
-  return request
+  return joined(parts, size + Buffer.byteLength(text))
 }

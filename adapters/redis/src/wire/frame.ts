@@ -1,29 +1,31 @@
 import { Buffer } from 'node:buffer'
 import type { Fields } from './entry.ts'
+import { joined } from './joined.ts'
 
 /**
  * Names and values in one string, for lists and channels, which have no fields: a line of JSON with the lengths in bytes,
  * then all of them one after the other.
  */
 export function writeFrame(fields: Fields): Buffer {
-  let head = ''
+  const lengths: number[] = []
+  // Text is gathered until there are bytes: a write for each field would cost more than what it writes.
+  const parts: (string | Uint8Array)[] = ['']
+  let text = ''
   let size = 0
   for (const field of fields) {
     const length = typeof field === 'string' ? Buffer.byteLength(field) : field.byteLength
-    head += head === '' ? `[${length}` : `,${length}`
+    lengths.push(length)
     size += length
-  }
-  head += fields.length === 0 ? '[]\n' : ']\n'
-  const frame = Buffer.allocUnsafe(head.length + size)
-  let at = frame.write(head, 0, 'latin1')
-  for (const field of fields) {
-    if (typeof field === 'string') at += frame.write(field, at)
+    if (typeof field === 'string') text += field
     else {
-      frame.set(field, at)
-      at += field.byteLength
+      parts.push(text, field)
+      text = ''
     }
   }
-  return frame
+  parts.push(text)
+  const head = `[${lengths.join()}]\n`
+  parts[0] = head
+  return joined(parts, head.length + size)
 }
 
 /** Undefined for what is no frame. */
