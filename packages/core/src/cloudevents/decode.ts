@@ -2,7 +2,7 @@ import { type Envelope, META } from '../adapter/envelope.ts'
 import { BusError } from '../errors/bus-error.ts'
 import { type DataKind, defaultKind } from './content-type.ts'
 import type { CloudEvent } from './event.ts'
-import { JsonEnvelope } from './json-envelope.ts'
+import { ParsedEnvelope } from './parsed-envelope.ts'
 import { utf8Text } from './utf8.ts'
 
 /** How the data of `envelope` is to be read: as its metadata says, else as its content type implies. */
@@ -36,7 +36,7 @@ export function decodeEvent(envelope: Envelope): CloudEvent {
 export function decodeData(envelope: Envelope): unknown {
   const { body } = envelope
   if (body === null) return undefined
-  if (envelope instanceof JsonEnvelope) {
+  if (envelope instanceof ParsedEnvelope) {
     const value = envelope.takeValue()
     if (value !== undefined) return value
   }

@@ -6,7 +6,6 @@ import { type DataKind, defaultKind } from './content-type.ts'
 import { decodeBase64Data, encodeData } from './encode-data.ts'
 import type { CloudEventInput } from './event.ts'
 import { checkHeaders } from './foreign-headers.ts'
-import { JsonEnvelope } from './json-envelope.ts'
 
 const NO_META: Envelope['meta'] = Object.freeze({})
 const NO_HEADERS: readonly ForeignHeader[] = Object.freeze([])
@@ -51,11 +50,12 @@ export function encodeEvent(event: CloudEventInput, headers?: readonly ForeignHe
     }
   }
   if (issues.length > 0) throw issuesError('INVALID_EVENT', 'invalid event', issues)
-  const meta = kind === expected ? NO_META : META_OF_KIND[kind]
-  const checked = headers === undefined || headers.length === 0 ? NO_HEADERS : checkHeaders(headers)
-  return body !== null && kind === 'json'
-    ? new JsonEnvelope(attributes, body, meta, checked)
-    : { attributes, body, meta, headers: checked }
+  return {
+    attributes,
+    body,
+    meta: kind === expected ? NO_META : META_OF_KIND[kind],
+    headers: headers === undefined || headers.length === 0 ? NO_HEADERS : checkHeaders(headers),
+  }
 }
 
 /**

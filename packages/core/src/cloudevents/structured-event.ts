@@ -13,8 +13,8 @@ import {
   plainString,
   rawText,
 } from './json-document.ts'
-import { JsonEnvelope } from './json-envelope.ts'
 import { scanObject, valueEnd } from './json-scanner.ts'
+import { ParsedEnvelope } from './parsed-envelope.ts'
 import { isWellFormed } from './unicode.ts'
 
 /** Reads the event whose JSON object starts at `from`. Of repeated members the last counts, as in JSON.parse. */
@@ -84,7 +84,7 @@ function withData(
   const { bytes } = document
   if (parsed !== undefined) {
     const meta = metaOf(attributes, 'json')
-    return new JsonEnvelope(attributes, bytes.subarray(start, end), meta, [], parsed)
+    return new ParsedEnvelope(attributes, bytes.subarray(start, end), meta, [], parsed)
   }
   if (bytes[start] === 0x22 && defaultKind(attributes.datacontenttype) !== 'json') {
     const value = jsonString(document, start, end)

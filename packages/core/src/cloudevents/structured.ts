@@ -2,7 +2,6 @@ import { Buffer, isUtf8 } from 'node:buffer'
 import type { Envelope } from '../adapter/envelope.ts'
 import { dataKind } from './decode.ts'
 import { markLength, readDocument } from './json-document.ts'
-import { JsonEnvelope } from './json-envelope.ts'
 import { expectEnd, skipSpace, valueEnd } from './json-scanner.ts'
 import { parseEvent } from './structured-event.ts'
 import { asBuffer, utf8Text } from './utf8.ts'
@@ -21,7 +20,7 @@ export function encodeStructured(envelope: Envelope): Uint8Array {
   const separator = open.length > 1 ? ',' : ''
   switch (dataKind(envelope)) {
     case 'json': {
-      const json = envelope instanceof JsonEnvelope ? body : jsonBytes(body)
+      const json = jsonBytes(body)
       if (json === undefined) break
       if (json.length === 0) return Buffer.from(`${open}}`, 'utf8')
       return spliced(`${open}${separator}"data":`, json)

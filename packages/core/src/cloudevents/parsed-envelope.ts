@@ -1,16 +1,15 @@
 import type { Envelope, ForeignHeader } from '../adapter/envelope.ts'
 
 /**
- * An envelope whose body is one JSON text in UTF-8 that core itself has written or parsed: it goes into a document
- * unchecked, and the value that reading the document made of it is not made again. A copy by spreading is an ordinary
- * envelope, so a body that somebody puts into one is looked at like any other.
+ * An envelope whose body is JSON that was parsed with the document it came in, so that this need not be done again. A copy
+ * by spreading is an ordinary envelope: the value never stands for a body that somebody else put there.
  */
-export class JsonEnvelope implements Envelope {
+export class ParsedEnvelope implements Envelope {
   readonly attributes: Envelope['attributes']
   readonly body: Uint8Array
   readonly meta: Envelope['meta']
   readonly headers: readonly ForeignHeader[]
-  /** Undefined when it was not parsed, or has been given away. */
+  /** Undefined when it has been given away. */
   #value: unknown
 
   constructor(
@@ -18,7 +17,7 @@ export class JsonEnvelope implements Envelope {
     body: Uint8Array,
     meta: Envelope['meta'],
     headers: readonly ForeignHeader[],
-    value?: unknown,
+    value: unknown,
   ) {
     this.attributes = attributes
     this.body = body
@@ -27,10 +26,7 @@ export class JsonEnvelope implements Envelope {
     this.#value = value
   }
 
-  /**
-   * The parsed value of the body, if there is one: only once, since whoever gets it may change it. Later askers parse
-   * the body.
-   */
+  /** The value, only once, since whoever gets it may change it. Later askers get undefined, and parse the body. */
   takeValue(): unknown {
     const value = this.#value
     this.#value = undefined
@@ -45,7 +41,7 @@ export function withTransport(
   headers: readonly ForeignHeader[],
 ): Envelope {
   const { attributes, body } = envelope
-  return envelope instanceof JsonEnvelope
-    ? new JsonEnvelope(attributes, envelope.body, meta, headers, envelope.takeValue())
+  return envelope instanceof ParsedEnvelope
+    ? new ParsedEnvelope(attributes, envelope.body, meta, headers, envelope.takeValue())
     : { attributes, body, meta, headers }
 }
