@@ -101,6 +101,8 @@ async function markSuspect(
       })
       .catch(reject)
   })
+  // The channel may end before anybody waits for it.
+  arrived.catch(() => {})
   const posted = await copies.into(queues.own, delivery, undefined, {
     marks: delivery.marks + 1,
     redeliveries: delivery.redeliveries,
