@@ -109,7 +109,7 @@ export class RabbitmqBroker implements Broker {
       restored: () => this.#report(),
     })
     this.#admin = new Admin(this.#publishing, clock, operationTimeout)
-    const registry = new Registry(this.#admin, this.#names)
+    const registry = new Registry(this.#admin, this.#names, clock)
     this.#topology = new TopologyKeeper({
       admin: this.#admin,
       names: this.#names,

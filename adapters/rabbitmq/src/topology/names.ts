@@ -127,9 +127,14 @@ export class Names {
     return physicalName(RULES, { prefix: this.prefix, kind: 'request', topic, group })
   }
 
-  /** Remembers which groups were made, since AMQP cannot list queues. */
+  /** Remembers which topics and groups were made, since AMQP cannot list them. */
   get registry(): string {
     return physicalName(RULES, { prefix: this.prefix, kind: 'state' })
+  }
+
+  /** Exclusive: whose turn it is to read the registry. */
+  get turn(): string {
+    return physicalName(RULES, { prefix: this.prefix, kind: 'state', qualifier: 'turn' })
   }
 }
 

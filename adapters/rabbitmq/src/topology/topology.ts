@@ -13,6 +13,7 @@ import type { Admin } from '../connection/admin.ts'
 import { bindDue, declareDelays, queueArguments } from './declare.ts'
 import { DELAY, type Names } from './names.ts'
 import type { Registry } from './registry.ts'
+import { Wildcards } from './wildcards.ts'
 
 /** A queue of a group, as it is declared. */
 interface Wanted {
@@ -27,6 +28,7 @@ export class TopologyKeeper {
   readonly #options: ResolvedOptions
   readonly #version: () => string
   readonly #registry: Registry
+  readonly #wildcards: Wildcards
   /** What this process declared, to declare it again. */
   readonly #declared = new Map<string, () => Promise<void>>()
   readonly #topics = new Map<string, TopicSpec>()
@@ -45,6 +47,7 @@ export class TopologyKeeper {
     this.#options = options.options
     this.#version = options.version
     this.#registry = options.registry
+    this.#wildcards = new Wildcards({ ...options, used: options.options.wildcards })
   }
 
   async apply(topology: Topology, mode: TopologyMode): Promise<readonly Drift[]> {
@@ -56,6 +59,7 @@ export class TopologyKeeper {
     if (mode === 'verify') return this.#verify(topology)
     for (const spec of topology.topics)
       await this.#once(`topic ${spec.topic}`, () => this.#declareTopic(spec))
+    await this.#wildcards.join()
     for (const group of topology.groups) {
       await this.#once(`${group.kind} ${group.topic} ${group.group}`, () => this.#declareGroup(group))
     }
@@ -66,6 +70,7 @@ export class TopologyKeeper {
   async restore(): Promise<void> {
     this.#delays = false
     for (const declare of this.#declared.values()) await declare()
+    await this.#wildcards.join()
   }
 
   exchange(topic: string): string {
@@ -94,17 +99,14 @@ export class TopologyKeeper {
   async #declareTopic(spec: TopicSpec): Promise<void> {
     const exchange = this.exchange(spec.topic)
     await this.#declareDelays()
+    await this.#wildcards.register({ topic: spec.topic, exchange, foreign: spec.address !== undefined })
     await this.#admin.run(`topic "${spec.topic}" (exchange ${exchange})`, async channel => {
       if (spec.address === undefined) await this.#assertExchange(channel, spec)
       await this.#assertPartitions(channel, spec)
       const key = this.#names.routingKey(spec.topic)
       await channel.bindExchange(exchange, DELAY.due, `#.${key}`)
-      if (!this.#options.wildcards) return
-      await channel.assertExchange(this.#names.wildcardExchange, 'topic', { durable: true })
-      await channel.bindExchange(this.#names.wildcardExchange, exchange, '#')
-      // A direct exchange of somebody else's takes patterns by the letter.
-      if (spec.address !== undefined) await channel.bindExchange(this.#names.wildcardExchange, exchange, key)
     })
+    this.#wildcards.declared(spec.topic)
   }
 
   #assertExchange(channel: Channel, spec: TopicSpec): Promise<unknown> {
@@ -131,7 +133,7 @@ export class TopologyKeeper {
     const queues = this.queues(group.topic, group.group)
     const first = queues[0] as string
     const known = await this.#admin.exists(`queue ${first}`, channel => channel.checkQueue(first))
-    if (!known) await this.#registry.add(group.topic, group.group)
+    if (!known) await this.#registry.add({ topic: group.topic, group: group.group })
     await this.#admin.run(`group "${group.group}" of "${group.topic}"`, async channel => {
       for (const { name, options } of this.#wanted(group)) await channel.assertQueue(name, options)
       for (const [partition, queue] of queues.entries()) {
@@ -139,6 +141,7 @@ export class TopologyKeeper {
         await this.#bind(channel, group.topic, queue, partition)
       }
     })
+    if (isPattern(group.topic)) await this.#wildcards.gather()
   }
 
   /** All queues of a group, those first that a message may end in: it is never without. */
@@ -158,8 +161,7 @@ export class TopologyKeeper {
 
   async #bind(channel: Channel, topic: string, queue: string, partition: number): Promise<void> {
     if (isPattern(topic)) {
-      await channel.assertExchange(this.#names.wildcardExchange, 'topic', { durable: true })
-      await channel.bindQueue(queue, this.#names.wildcardExchange, this.#names.topicPattern(topic))
+      await this.#wildcards.bind(channel, queue, topic)
       return
     }
     const exchange = this.exchange(topic)
@@ -173,10 +175,11 @@ export class TopologyKeeper {
   }
 
   /** A broadcast's queue. */
-  bindEphemeral(channel: Channel, topic: string, queue: string): Promise<void> {
+  async bindEphemeral(channel: Channel, topic: string, queue: string): Promise<void> {
     const spec = this.#topics.get(topic)
-    if (spec?.ordered === true) return channel.bindQueue(queue, this.exchange(topic), '#').then(() => {})
-    return this.#bind(channel, topic, queue, 0)
+    if (spec?.ordered === true) await channel.bindQueue(queue, this.exchange(topic), '#')
+    else await this.#bind(channel, topic, queue, 0)
+    if (isPattern(topic)) await this.#wildcards.gather()
   }
 
   async #declareDelays(): Promise<void> {
@@ -195,7 +198,7 @@ export class TopologyKeeper {
       wanted.add(`${group.topic} ${group.group}`)
       for (const each of this.#wanted(group)) drifts.push(...(await this.#verifyQueue(each)))
     }
-    for (const { topic, group } of await this.#registry.list()) {
+    for (const { topic, group } of await this.#registry.groups()) {
       if (wanted.has(`${topic} ${group}`)) continue
       const name = this.#names.queue(topic, group)
       const exists =
