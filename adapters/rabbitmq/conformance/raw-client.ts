@@ -2,7 +2,7 @@ import type { RawClient, RawWireMessage } from '@busbar/conformance'
 import type { ChannelModel, ConsumeMessage } from 'amqplib'
 import { Names } from '../src/topology/names.ts'
 
-/** The plain driver. What it reads comes from a queue on the wildcard exchange that is there before the case publishes. */
+/** The plain driver. What it reads comes from a queue on the topic's exchange that is there before the case publishes. */
 export function rawClient(
   connecting: () => Promise<ChannelModel>,
   prefix: string,
@@ -12,13 +12,13 @@ export function rawClient(
   const seen: ConsumeMessage[] = []
   const waiting = new Set<() => void>()
 
-  async function tap() {
+  async function tap(topic: string) {
     const connection = await connecting()
     const channel = await connection.createConfirmChannel()
     channel.on('error', () => {})
-    await channel.assertExchange(names.wildcardExchange, 'topic', { durable: true })
+    await channel.assertExchange(names.exchange(topic), 'fanout', { durable: true })
     const { queue } = await channel.assertQueue('', { exclusive: true, autoDelete: true })
-    await channel.bindQueue(queue, names.wildcardExchange, '#')
+    await channel.bindQueue(queue, names.exchange(topic), '')
     await channel.consume(
       queue,
       message => {
@@ -46,7 +46,7 @@ export function rawClient(
       await channel.close()
     },
     async receive(topic, count) {
-      const opened = tap()
+      const opened = tap(topic)
       // What is published from now on has to be seen, and the queue takes a few round trips.
       holdUntil(opened)
       await opened
