@@ -29,6 +29,7 @@ import { RabbitSubscription } from './consuming/subscription.ts'
 import { noSuchGroup, openDeadLetters } from './dead-letters.ts'
 import { linkLost } from './errors.ts'
 import { Publisher } from './publishing/publisher.ts'
+import { Replying } from './publishing/replying.ts'
 import { Routes } from './publishing/routes.ts'
 import { Sending } from './publishing/sending.ts'
 import { isReplyAddress, Replies } from './replies.ts'
@@ -134,6 +135,7 @@ export class RabbitmqBroker implements Broker {
     this.#sending = new Sending({
       events: this.#events,
       requests: () => this.#requests,
+      replying: new Replying(this.#publishing, messageBytes),
       routes: this.#routes,
       topology: this.#topology,
     })

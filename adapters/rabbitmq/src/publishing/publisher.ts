@@ -1,6 +1,6 @@
 import { BusError } from '@busbar/core/adapter'
 import type { Clock, Timer } from '@busbar/core/time'
-import type { ChannelModel, ConfirmChannel, Message } from 'amqplib'
+import type { ChannelModel, ConfirmChannel, Message, Options } from 'amqplib'
 import type { Link } from '../connection/link.ts'
 import { within } from '../connection/within.ts'
 import { brokerFull, linkLost, noAnswer, operationError, tooLarge } from '../errors.ts'
@@ -164,22 +164,13 @@ export class Publisher {
       returned: false,
       settle,
     }
-    const { exchange, routingKey, message, persistent, expiration, replyTo, properties } = post
+    const { exchange, routingKey, message } = post
     try {
       channel.publish(
         exchange,
         routingKey,
         message.body,
-        {
-          ...properties,
-          messageId,
-          headers: message.headers,
-          persistent,
-          mandatory: true,
-          ...(message.contentType === undefined ? {} : { contentType: message.contentType }),
-          ...(expiration === undefined ? {} : { expiration: String(expiration) }),
-          ...(replyTo === undefined ? {} : { replyTo }),
-        },
+        { ...propertiesOf(post), messageId, mandatory: true },
         error => this.#confirmed(messageId, error),
       )
     } catch (error) {
@@ -272,7 +263,19 @@ export class Publisher {
   }
 }
 
-function unsendable(error: unknown): BusError {
+export function propertiesOf(post: Post): Options.Publish {
+  const { message, persistent, expiration, replyTo, properties } = post
+  return {
+    ...properties,
+    headers: message.headers,
+    persistent,
+    ...(message.contentType === undefined ? {} : { contentType: message.contentType }),
+    ...(expiration === undefined ? {} : { expiration: String(expiration) }),
+    ...(replyTo === undefined ? {} : { replyTo }),
+  }
+}
+
+export function unsendable(error: unknown): BusError {
   if (error instanceof RangeError) {
     return new BusError('PAYLOAD_TOO_LARGE', 'attributes and headers do not fit into one frame', {
       cause: error,

@@ -3,11 +3,13 @@ import { noSuchGroup } from '../dead-letters.ts'
 import { missing } from '../errors.ts'
 import type { TopologyKeeper } from '../topology/topology.ts'
 import type { Post, Posted, Publisher } from './publisher.ts'
+import type { Replying } from './replying.ts'
 import { noResponder, type Routes, unroutable } from './routes.ts'
 
 export interface SendingOptions {
   readonly events: Publisher
   readonly requests: () => Publisher
+  readonly replying: Replying
   readonly routes: Routes
   readonly topology: TopologyKeeper
 }
@@ -33,6 +35,7 @@ export class Sending {
     const results = new Array<PublishResult>(batch.length)
     const events: number[] = []
     const requests: number[] = []
+    const replies: number[] = []
     const posts: Post[] = []
     const failedKeys = new Set<string>()
     for (let i = 0; i < batch.length; i++) {
@@ -43,20 +46,29 @@ export class Sending {
         if (exchange !== '' && !this.#known.has(exchange)) await this.#assertThere(exchange, outgoing)
         if (outgoing.key !== undefined && failedKeys.has(outgoing.key)) throw behindFailed(outgoing.key)
         posts[i] = post
-        if (outgoing.to.kind === 'request') requests.push(i)
-        else events.push(i)
+        switch (outgoing.to.kind) {
+          case 'request':
+            requests.push(i)
+            break
+          case 'reply':
+            replies.push(i)
+            break
+          default:
+            events.push(i)
+        }
       } catch (error) {
         if (outgoing.key !== undefined) failedKeys.add(outgoing.key)
         results[i] = { status: 'failed', error: asBusError(error) }
       }
     }
-    const send = async (publisher: Publisher, which: readonly number[]) => {
+    const send = async (publisher: Pick<Publisher, 'post'>, which: readonly number[]) => {
       const posted = await publisher.post(which.map(i => posts[i] as Post))
       for (const [n, i] of which.entries()) results[i] = resultOf(posted[n] as Posted, batch[i] as Outgoing)
     }
     await Promise.all([
       events.length > 0 ? send(this.#o.events, events) : undefined,
       requests.length > 0 ? send(this.#o.requests(), requests) : undefined,
+      replies.length > 0 ? send(this.#o.replying, replies) : undefined,
     ])
     return results
   }
@@ -83,7 +95,6 @@ function resultOf(posted: Posted, { to, mustRoute, notBefore }: Outgoing): Publi
     case 'request':
       return { status: 'failed', error: noResponder(to.topic) }
     case 'reply':
-      // The requester has gone; nobody else can use it.
       return CONFIRMED
   }
 }
