@@ -7,6 +7,7 @@ import { unlimited } from '../topology/declare.ts'
 import { Acks } from './acks.ts'
 import type { Copies } from './copies.ts'
 import type { RabbitDelivery } from './delivery.ts'
+import { uniqueId } from './unique-id.ts'
 
 export interface SuspectOptions {
   readonly context: AdapterContext
@@ -16,8 +17,6 @@ export interface SuspectOptions {
   readonly nameOf: (id: string) => string
   readonly onLost: (delivery: RabbitDelivery) => void
 }
-
-import { uniqueId } from './unique-id.ts'
 
 /** Milliseconds after its consumer is gone until a suspect is back in its group's queue. */
 const BACK_AFTER = 500
@@ -83,47 +82,51 @@ async function markSuspect(
   queues: { readonly own: string; readonly home: string },
   options: SuspectOptions,
 ): Promise<Channel> {
-  const { context, timeout, copies, link } = options
+  const { context, timeout, link } = options
   const channel = await within(context.clock, timeout, link.model.createChannel(), 'a channel')
   channel.on('error', () => {})
+  try {
+    await moveTo(channel, delivery, queues, options)
+    return channel
+  } catch (error) {
+    // What it may have been given goes back to the group.
+    end(channel)
+    throw error
+  }
+}
+
+async function moveTo(
+  channel: Channel,
+  delivery: RabbitDelivery,
+  queues: { readonly own: string; readonly home: string },
+  { context, timeout, copies, link }: SuspectOptions,
+): Promise<void> {
+  const soon = <T>(promise: Promise<T>, what: string) => within(context.clock, timeout, promise, what)
   const acks = new Acks(channel)
   channel.on('close', () => acks.end())
-  await within(
-    context.clock,
-    timeout,
-    declareFor(channel, queues, link.serverVersion),
-    'a queue for the suspect',
-  )
-  const arrived = new Promise<number>((resolve, reject) => {
-    channel
-      .consume(queues.own, message => {
-        if (message !== null) resolve(message.fields.deliveryTag)
-      })
-      .catch(reject)
+  await soon(declareFor(channel, queues, link.serverVersion), 'a queue for the suspect')
+  const arrived = Promise.withResolvers<number>()
+  // Before the copy is there: what waits for a consumer longer than its time to live goes back to the group.
+  const consuming = channel.consume(queues.own, message => {
+    if (message !== null) arrived.resolve(message.fields.deliveryTag)
   })
-  // The channel may end before anybody waits for it.
-  arrived.catch(() => {})
+  await soon(consuming, 'a queue for the suspect')
   const posted = await copies.into(queues.own, delivery, undefined, {
     marks: delivery.marks + 1,
     redeliveries: delivery.redeliveries,
   })
   if (posted.status !== 'confirmed' || !posted.routed) {
-    channel.deleteQueue(queues.own).then(
-      () => channel.close(),
-      () => {},
-    )
     throw new BusError('SETTLEMENT_FAILED', "a suspect's start could not be recorded", {
       retryable: true,
       cause: posted.status === 'failed' ? posted.error : posted,
     })
   }
-  const tag = await within(context.clock, timeout, arrived, "a suspect's copy")
+  const tag = await soon(arrived.promise, "a suspect's copy")
   acks.opened(tag)
   if (delivery.acks.ended) throw new BusError('LEASE_LOST', 'the delivery is no longer ours')
   delivery.acks.add(delivery.tag, () => {})
   delivery.acks = acks
   delivery.tag = tag
-  return channel
 }
 
 async function declareFor(
