@@ -59,6 +59,12 @@ export class Acks {
     for (const told of this.#told.splice(0)) told()
   }
 
+  /** Resolves when the broker has taken all that is due: an ack has no answer, but what follows it on its channel has. */
+  async taken(): Promise<void> {
+    this.send()
+    await this.channel.checkExchange('amq.direct')
+  }
+
   #send(): void {
     if (this.#due.size === 0) return
     let highest = 0

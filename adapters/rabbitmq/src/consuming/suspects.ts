@@ -124,7 +124,9 @@ async function moveTo(
   const tag = await soon(arrived.promise, "a suspect's copy")
   acks.opened(tag)
   if (delivery.acks.ended) throw new BusError('LEASE_LOST', 'the delivery is no longer ours')
+  // The handler may end the process at once: were the original still unacked then, it would come again unmarked, each time.
   delivery.acks.add(delivery.tag, () => {})
+  await soon(delivery.acks.taken(), "a suspect's original")
   delivery.acks = acks
   delivery.tag = tag
 }
