@@ -19,7 +19,7 @@ export default brokerHarness({
       (await connection.request(`$JS.API.STREAM.${call}`, body)).json<{ streams?: string[] | null }>()
     return {
       adapter: through => nats({ ...IMPATIENT, ...optionsFromUrl(through) }),
-      raw: prefix => rawClient(url, prefix),
+      raw: prefix => rawClient(connection, prefix),
       async cleanUp(prefix) {
         // One page of at most 1,024: cases clean up after themselves.
         const { streams } = await api('NAMES')

@@ -1,7 +1,5 @@
-import type { Adapter } from '@busbar/core/adapter'
 import { type ChannelModel, connect } from 'amqplib'
 import { brokerHarness } from '../../../conformance/src/brokers/broker-harness.ts'
-import { alterPublish } from '../../../conformance/src/wrap/broker.ts'
 import { adapterFromUrl } from '../src/index.ts'
 import { DriverFaults } from './driver-faults.ts'
 import { rawClient } from './raw-client.ts'
@@ -15,7 +13,6 @@ export default brokerHarness({
   connect({ url }) {
     const ports = new Map<string, number>()
     const driver = new DriverFaults(client => ports.get(client) ?? 0)
-    const holds = new Map<string, Promise<unknown>>()
     let plain: Promise<ChannelModel> | undefined
     const connection = () => {
       plain ??= connect(url).then(model => {
@@ -34,9 +31,9 @@ export default brokerHarness({
         const patient = new URL(through)
         if (!patient.searchParams.has('operationTimeout'))
           patient.searchParams.set('operationTimeout', '3000')
-        return holding(adapterFromUrl(patient), prefix => holds.get(prefix))
+        return adapterFromUrl(patient)
       },
-      raw: prefix => rawClient(connection, prefix, ready => holds.set(prefix, ready)),
+      raw: prefix => rawClient(connection, prefix),
       killChannel: client => driver.killChannels(client),
       faults: {
         loseConfirms: (client, count) => driver.loseConfirms(client, count),
@@ -46,7 +43,6 @@ export default brokerHarness({
         failDeadLetters: async count => driver.refuseDeadLetters(count),
       },
       async cleanUp(prefix) {
-        holds.delete(prefix)
         const channel = await (await connection()).createChannel()
         await driver.removeDeclared(channel, name => name.startsWith(`${prefix}___`))
         await channel.close()
@@ -58,12 +54,3 @@ export default brokerHarness({
     }
   },
 })
-
-/** Publishes of a case wait until its raw client's tap is there, which takes a few round trips. */
-function holding(adapter: Adapter, holdOf: (prefix: string) => Promise<unknown> | undefined): Adapter {
-  return alterPublish(adapter, (publish, { prefix }) => async batch => {
-    const held = holdOf(prefix)
-    if (held !== undefined) await held
-    return publish(batch)
-  })
-}

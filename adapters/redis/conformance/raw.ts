@@ -10,8 +10,21 @@ export function rawClient(
 ): RawClient & { close(): void } {
   const client = new Redis({ ...server, protocol: 2 })
   client.on('error', () => {})
-  const places = new Map<string, string>()
+  // Blocks, so it is a connection of its own.
+  const reader = client.duplicate()
+  reader.on('error', () => {})
   const streamOf = (topic: string) => physicalName(NAME_RULES.redis, { prefix, kind: 'topic', topic })
+
+  async function next(stream: string, after: string): Promise<RawWireMessage> {
+    for (;;) {
+      const reply = (await reader.callBuffer(
+        ...['XREAD', 'COUNT', '1', 'BLOCK', '1000', 'STREAMS', stream, after],
+      )) as [Buffer, [Buffer, Buffer[]][]][] | null
+      const entry = reply?.[0]?.[1][0]
+      if (entry !== undefined) return messageOf(entry[1])
+    }
+  }
+
   return {
     async send(topic, { headers, contentType, body }) {
       const fields: (string | Buffer)[] = []
@@ -20,35 +33,15 @@ export function rawClient(
       for (const [name, value] of Object.entries(headers)) fields.push(name, value)
       await client.xadd(streamOf(topic), '*', ...fields)
     },
-    async receive(topic, count) {
-      const reader = client.duplicate()
-      const found: RawWireMessage[] = []
-      let after = places.get(topic) ?? '$'
-      if (after === '$') {
-        const last = await client.xrevrange(streamOf(topic), '+', '-', 'COUNT', 1)
-        after = last[0]?.[0] ?? '0-0'
-      }
-      while (found.length < count) {
-        const reply = (await reader.callBuffer(
-          'XREAD',
-          'COUNT',
-          count - found.length,
-          'BLOCK',
-          1000,
-          'STREAMS',
-          streamOf(topic),
-          after,
-        )) as [Buffer, [Buffer, Buffer[]][]][] | null
-        for (const [id, fields] of reply?.[0]?.[1] ?? []) {
-          after = String(id)
-          found.push(messageOf(fields))
-        }
-      }
-      places.set(topic, after)
-      reader.disconnect()
-      return found
+    async listen(topic) {
+      const stream = streamOf(topic)
+      const [last] = await client.xrevrange(stream, '+', '-', 'COUNT', 1)
+      return { first: next(stream, last?.[0] ?? '0-0') }
     },
-    close: () => client.disconnect(),
+    close() {
+      client.disconnect()
+      reader.disconnect()
+    },
   }
 }
 

@@ -61,20 +61,19 @@ export function memoryWire(plain: () => Adapter, clock: Clock): MemoryWire {
         await broker.publish([{ to: { kind: 'topic', topic, partition: 0 }, envelope: read(message) }])
         await broker.close({ signal: new AbortController().signal })
       },
-      receive: (topic, count) =>
-        new Promise(resolve => {
-          const heard: RawWireMessage[] = []
-          const listener: Listener = {
-            prefix,
-            topic,
-            hear(message) {
-              if (heard.push(message) < count) return
-              listeners.delete(listener)
-              resolve(heard)
-            },
-          }
-          listeners.add(listener)
-        }),
+      async listen(topic) {
+        const { promise: first, resolve } = Promise.withResolvers<RawWireMessage>()
+        const listener: Listener = {
+          prefix,
+          topic,
+          hear(message) {
+            listeners.delete(listener)
+            resolve(message)
+          },
+        }
+        listeners.add(listener)
+        return { first }
+      },
     }),
   }
 }

@@ -11,6 +11,11 @@ export interface RawWireMessage {
  */
 export interface RawClient {
   send(topic: string, message: RawWireMessage): Promise<void>
-  /** The next messages of a topic as they are on the wire. */
-  receive(topic: string, count: number): Promise<readonly RawWireMessage[]>
+  /** Resolves once the next message that is published to the topic will be heard. */
+  listen(topic: string): Promise<RawListener>
+}
+
+export interface RawListener {
+  /** The first message since, as it is on the wire. */
+  readonly first: Promise<RawWireMessage>
 }

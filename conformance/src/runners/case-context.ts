@@ -37,7 +37,7 @@ const CLOSE_LIMIT_REAL = 15_000
 
 const NO_RAW_CLIENT: RawClient = {
   send: () => Promise.reject(new Error('this harness has no raw client: say `raw` in the case')),
-  receive: () => Promise.reject(new Error('this harness has no raw client: say `raw` in the case')),
+  listen: () => Promise.reject(new Error('this harness has no raw client: say `raw` in the case')),
 }
 
 const NO_VISITORS: Visitors = {
