@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { deliveryInfo } from '../src/wire/ack-subject.ts'
 import { encodeHeaders, parseHeaders } from '../src/wire/headers.ts'
 import { countOf, decodeMessage, timeOf } from '../src/wire/incoming.ts'
-import { deadMessage, wireMessage } from '../src/wire/outgoing.ts'
+import { deadMessage, sizeOf, wireMessage } from '../src/wire/outgoing.ts'
 
 const envelope = (headers: readonly ForeignHeader[] = []): Envelope => ({
   attributes: { specversion: '1.0', id: 'ä 1', source: '/s', type: 't', datacontenttype: 'text/plain' },
@@ -74,6 +74,19 @@ describe('messages on the wire', () => {
     expect(got.raw).toEqual(raw)
     expect(got.meta).toEqual({ [META.reason]: 'undecodable', [META.errorStack]: 'a\nb' })
     expect(got.decodeError).toMatchObject({ code: 'DECODE_FAILED' })
+  })
+
+  it.each([
+    ['binary', { key: '€'.repeat(1_000) }],
+    ['binary', { envelope: { ...envelope(), meta: { [META.errorMessage]: '€'.repeat(1_000) } } }],
+    ['binary', { envelope: envelope([['x-lines', '\n'.repeat(1_000)]]) }],
+    ['structured', { envelope: { ...envelope(), body: new Uint8Array(1_000) } }],
+  ] as const)('are never taken for smaller than the limit when they are larger (%s, %j)', (mode, more) => {
+    const message = outgoing(more)
+    const { size } = wireMessage(message, mode)
+    expect(sizeOf(message, mode, size - 1)).toBe(size)
+    expect(sizeOf(message, mode, size)).toBeLessThanOrEqual(size)
+    expect(sizeOf(message, mode, 2 ** 20)).toBeLessThanOrEqual(2 * size)
   })
 
   it('read nothing into numbers that strangers wrote', () => {
