@@ -1,5 +1,5 @@
-import type { BrokerName } from '@busbar/conformance/brokers'
 import { BusError, createBus } from '@busbar/core'
+import type { BrokerName } from '../../../conformance/src/brokers/index.ts'
 import type { Case } from '../measure.ts'
 import type { Peer } from './peer.ts'
 import { adapterScenario } from './scenario.ts'
@@ -53,7 +53,7 @@ export async function adapterBench(adapter: string, report: (line: string) => vo
 
 async function brokerUrl(broker: BrokerName, report: (line: string) => void): Promise<string> {
   // Loaded when asked for: the client of the container engine would be in the way of the other scenarios.
-  const { BrokerSetupError, startBroker } = await import('@busbar/conformance/brokers')
+  const { BrokerSetupError, startBroker } = await import('../../../conformance/src/brokers/index.ts')
   try {
     return (await startBroker(broker, { report })).url
   } catch (cause) {
