@@ -42,7 +42,7 @@ export async function startBroker(name: BrokerName, options: StartOptions = {}):
   if (existing !== undefined) return externalBroker(recipe, existing, timeoutMs)
   const engine = await ensureEngine(report)
   const image = await obtainImage(engine, recipe, environment, report)
-  const host = clientHost(engine)
+  const host = await clientHost(engine)
   const { container, port, adminPort, published } = await runContainer({
     engine,
     recipe,

@@ -26,7 +26,7 @@ export async function brokerState(
   const recipe = recipeOf(name)
   const existing = existingUrl(name, environment)
   if (existing === undefined && !(await isRunning(name, engine))) return { kind: 'absent' }
-  const url = existing ?? new URL(recipe.url(clientHost(engine), recipe.hostPort))
+  const url = existing ?? new URL(recipe.url(await clientHost(engine), recipe.hostPort))
   try {
     const version = await recipe.probe(url, AbortSignal.timeout(PROBE_TIMEOUT_MS))
     return { kind: 'serves', url: url.href, version, ours: existing === undefined }

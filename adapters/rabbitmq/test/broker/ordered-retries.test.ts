@@ -29,6 +29,7 @@ async function victim() {
   const { hostname, port } = new URL(url)
   const proxy = await startProxy(hostname, Number(port))
   const through = new URL(url)
+  through.hostname = '127.0.0.1'
   through.port = String(proxy.port)
   return { bus: await createBus(through.href, { prefix, onError: () => {} }), proxy }
 }
